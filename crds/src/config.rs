@@ -1,0 +1,260 @@
+//! `CollectorConfig`: the one file a collector reads, written by the operator or by hand.
+//!
+//! Comes in: YAML (or JSON, its subset). Goes out: a typed document and, from [`CollectorConfig::problems`],
+//! everything about it that cannot work. Must not read files, the environment or secrets: credentials are
+//! paths, their contents stay out of this document.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    problem::Problem,
+    quantity::{ByteSize, Duration},
+};
+
+mod check;
+
+pub use check::{clickhouse_endpoint_problem, database_problem};
+
+/// The whole file. Unknown fields are refused, so that a typo is an error and not a default.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct CollectorConfig {
+    /// Which inputs and which outlet this process runs.
+    pub role: Role,
+    #[serde(default)]
+    pub receivers: Receivers,
+    /// Where a gateway writes. A gateway needs it, an agent must not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clickhouse: Option<ClickHouse>,
+    /// Where an agent sends. An agent needs it, a gateway must not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward: Option<Forward>,
+    #[serde(default)]
+    pub blocks: Blocks,
+    #[serde(default)]
+    pub limits: Limits,
+    #[serde(default)]
+    pub admin: Admin,
+    #[serde(default)]
+    pub shutdown: Shutdown,
+}
+
+/// A part a collector plays in the cluster.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// On every node, near the senders; forwards OTLP to a gateway.
+    Agent,
+    /// Writes to ClickHouse.
+    Gateway,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Receivers {
+    pub otlp: Otlp,
+}
+
+/// The OTLP receiver, <https://opentelemetry.io/docs/specs/otlp/>.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Otlp {
+    /// Listening address of OTLP/gRPC.
+    pub grpc: SocketAddr,
+    /// Listening address of OTLP/HTTP.
+    pub http: SocketAddr,
+}
+
+/// A ClickHouse server's HTTP interface and what to write there.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ClickHouse {
+    /// `http://host:8123` or `https://host:8443`.
+    pub endpoint: String,
+    #[serde(default = "ClickHouse::default_database")]
+    pub database: String,
+    /// File holding the user's name, read anew at every request so that a rotated Secret takes effect
+    /// without a restart. Absent: user `default`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username_file: Option<String>,
+    /// File holding the password; see `usernameFile`. Absent: no password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<String>,
+    /// How long one insert may take before its outcome counts as unknown.
+    #[serde(default = "ClickHouse::default_timeout")]
+    pub timeout: Duration,
+    /// How long a block is tried before its senders are told to send again later.
+    #[serde(default = "ClickHouse::default_retry_for")]
+    pub retry_for: Duration,
+    /// How long stored log rows are kept; the tables' TTL.
+    #[serde(default = "ClickHouse::default_retention")]
+    pub retention: Duration,
+}
+
+/// The OTLP/gRPC endpoint of a gateway.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Forward {
+    /// `http://host:4317`. Every address the host name resolves to is used, in turn.
+    pub endpoint: String,
+    /// How long one attempt may take.
+    #[serde(default = "Forward::default_timeout")]
+    pub timeout: Duration,
+    /// How long a delivery is tried, over all gateways, before its sender is told to send again later.
+    #[serde(default = "Forward::default_retry_for")]
+    pub retry_for: Duration,
+}
+
+/// When an open block is closed and inserted: whichever comes first.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "kubernetes", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Blocks {
+    /// Rows in a block. Larger blocks cost ClickHouse less a row.
+    #[cfg_attr(feature = "kubernetes", schemars(range(min = 1, max = 1_000_000)))]
+    pub max_rows: u32,
+    /// Bytes in a block before compression.
+    pub max_bytes: ByteSize,
+    /// Time from a block's first row to its insert. Senders wait this long for their answer.
+    pub max_age: Duration,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Limits {
+    /// Largest request accepted, after decompression. Absent: 64 MiB, the size OTLP recommends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_bytes: Option<ByteSize>,
+    /// Bytes of accepted requests held at once. Absent: 40 % of the memory limit of this process's cgroup,
+    /// or 512 MiB where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_budget: Option<ByteSize>,
+}
+
+/// Listening addresses for probes and metrics.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Admin {
+    pub health: SocketAddr,
+    pub metrics: SocketAddr,
+}
+
+/// What happens between SIGTERM and the end of the process.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Shutdown {
+    /// Not ready but still serving, so that endpoints and load balancers look away first.
+    pub lame_duck: Duration,
+    /// Longest time for everything accepted to be answered after that.
+    pub timeout: Duration,
+}
+
+impl CollectorConfig {
+    /// Reads the YAML form.
+    ///
+    /// # Errors
+    /// A syntax error, an unknown or a missing field, or a value of the wrong kind; the message names the
+    /// field and its line.
+    pub fn from_yaml(text: &str) -> Result<Self, serde_saphyr::Error> {
+        serde_saphyr::from_str(text)
+    }
+
+    /// Everything that is well-formed but cannot work. Empty: the collector will start with it.
+    pub fn problems(&self) -> Vec<Problem> {
+        check::problems(self)
+    }
+}
+
+impl Role {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Gateway => "gateway",
+        }
+    }
+}
+
+impl ClickHouse {
+    /// A ClickHouse with every default, reached at `endpoint`.
+    pub fn at(endpoint: impl Into<String>) -> Self {
+        Self {
+            endpoint: endpoint.into(),
+            database: Self::default_database(),
+            username_file: None,
+            password_file: None,
+            timeout: Self::default_timeout(),
+            retry_for: Self::default_retry_for(),
+            retention: Self::default_retention(),
+        }
+    }
+
+    pub fn default_database() -> String {
+        "default".to_owned()
+    }
+
+    /// A 100,000-row insert takes about half a second of an idle server; this is the time of a very busy one.
+    const fn default_timeout() -> Duration {
+        Duration::seconds(30)
+    }
+
+    /// Below the 10 s after which SDKs give up waiting for an answer and send again on their own.
+    const fn default_retry_for() -> Duration {
+        Duration::seconds(6)
+    }
+
+    const fn default_retention() -> Duration {
+        Duration::seconds(30 * 86_400)
+    }
+}
+
+impl Forward {
+    /// A gateway with every default, reached at `endpoint`.
+    pub fn to(endpoint: impl Into<String>) -> Self {
+        Self { endpoint: endpoint.into(), timeout: Self::default_timeout(), retry_for: Self::default_retry_for() }
+    }
+
+    /// Longer than a gateway needs to say "retry" by itself: block age + `clickhouse.retryFor`, doubled.
+    const fn default_timeout() -> Duration {
+        Duration::seconds(15)
+    }
+
+    const fn default_retry_for() -> Duration {
+        Duration::seconds(8)
+    }
+}
+
+impl Default for Otlp {
+    fn default() -> Self {
+        Self { grpc: any_address(4317), http: any_address(4318) }
+    }
+}
+
+impl Default for Blocks {
+    /// 100,000 rows: the size from which ClickHouse's cost a row no longer falls. 64 MiB: such a block at
+    /// 600 bytes a row. One second: the insert rate ClickHouse recommends for a table.
+    fn default() -> Self {
+        Self { max_rows: 100_000, max_bytes: ByteSize::mebibytes(64), max_age: Duration::seconds(1) }
+    }
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { health: any_address(13133), metrics: any_address(8888) }
+    }
+}
+
+impl Default for Shutdown {
+    /// Together below the 30 s of a pod's default grace period.
+    fn default() -> Self {
+        Self { lame_duck: Duration::seconds(2), timeout: Duration::seconds(20) }
+    }
+}
+
+const fn any_address(port: u16) -> SocketAddr {
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), port)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! The meaning of a `CollectorConfig`: what the types cannot rule out.
+//!
+//! Comes in: a parsed document. Goes out: every [`Problem`] in it, in the order of the document, so that a
+//! person mends the file once. Must not stop at the first.
+
+use super::{Blocks, ClickHouse, CollectorConfig, Forward, Role};
+use crate::{
+    problem::Problem,
+    quantity::{ByteSize, Duration},
+};
+
+/// The longest a sender may be held: SDKs give up after 10 s by default.
+const LONGEST_BLOCK_AGE: Duration = Duration::seconds(5);
+
+/// A block is compressed in pieces, but its indexes are 32 bits wide and its memory is real.
+const LARGEST_BLOCK: ByteSize = ByteSize::mebibytes(1024);
+
+pub(super) fn problems(config: &CollectorConfig) -> Vec<Problem> {
+    let mut found = Vec::new();
+    outlets(config, &mut found);
+    if let Some(clickhouse) = &config.clickhouse {
+        destination(clickhouse, &mut found);
+    }
+    if let Some(forward) = &config.forward {
+        found.extend(endpoint_problem("forward.endpoint", &forward.endpoint, Forward::SCHEMES));
+        positive("forward.timeout", forward.timeout, &mut found);
+    }
+    blocks(&config.blocks, &mut found);
+    limits(config, &mut found);
+    found
+}
+
+impl Forward {
+    const SCHEMES: &'static [&'static str] = &["http"];
+}
+
+impl ClickHouse {
+    const SCHEMES: &'static [&'static str] = &["http", "https"];
+}
+
+impl Blocks {
+    /// The checks of a `blocks` section on its own, for whoever offers the same section elsewhere.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut found = Vec::new();
+        blocks(self, &mut found);
+        found
+    }
+}
+
+/// What is wrong with the address of a ClickHouse server, if anything.
+pub fn clickhouse_endpoint_problem(field: &str, endpoint: &str) -> Option<Problem> {
+    endpoint_problem(field, endpoint, ClickHouse::SCHEMES)
+}
+
+/// What is wrong with the name of a database, if anything.
+pub fn database_problem(field: &str, database: &str) -> Option<Problem> {
+    let mut letters = database.chars();
+    let starts_well = letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    let goes_on_well = letters.all(|c| c.is_ascii_alphanumeric() || c == '_');
+    (!starts_well || !goes_on_well || database.len() > 64).then(|| {
+        Problem::new(
+            field,
+            format!("{database:?} is not a plain ClickHouse identifier; use letters, digits and _, at most 64 of them"),
+        )
+    })
+}
+
+fn outlets(config: &CollectorConfig, found: &mut Vec<Problem>) {
+    let role = config.role.as_str();
+    let (needed, other) = match config.role {
+        Role::Gateway => (("clickhouse", config.clickhouse.is_some()), ("forward", config.forward.is_some())),
+        Role::Agent => (("forward", config.forward.is_some()), ("clickhouse", config.clickhouse.is_some())),
+    };
+    if !needed.1 {
+        found.push(Problem::new(needed.0, format!("role {role} needs it; add {}.endpoint", needed.0)));
+    }
+    if other.1 {
+        found.push(Problem::new(other.0, format!("role {role} does not use it; remove the section")));
+    }
+}
+
+fn destination(clickhouse: &ClickHouse, found: &mut Vec<Problem>) {
+    found.extend(clickhouse_endpoint_problem("clickhouse.endpoint", &clickhouse.endpoint));
+    found.extend(database_problem("clickhouse.database", &clickhouse.database));
+    if clickhouse.password_file.is_some() && clickhouse.username_file.is_none() {
+        found.push(Problem::new("clickhouse.passwordFile", "a password without a user; add clickhouse.usernameFile"));
+    }
+    positive("clickhouse.timeout", clickhouse.timeout, found);
+    if clickhouse.retention.0.as_secs() == 0 {
+        found.push(Problem::new("clickhouse.retention", "rows would be deleted as they arrive; use at least 1s"));
+    }
+}
+
+fn blocks(blocks: &Blocks, found: &mut Vec<Problem>) {
+    if blocks.max_rows == 0 || blocks.max_rows > 1_000_000 {
+        found.push(Problem::new("blocks.maxRows", format!("{} is outside 1 … 1000000", blocks.max_rows)));
+    }
+    if blocks.max_bytes < ByteSize::mebibytes(1) || blocks.max_bytes > LARGEST_BLOCK {
+        found.push(Problem::new("blocks.maxBytes", format!("{} is outside 1Mi … {LARGEST_BLOCK}", blocks.max_bytes)));
+    }
+    if blocks.max_age > LONGEST_BLOCK_AGE {
+        let message = format!(
+            "{} holds senders longer than the 10s after which SDKs send again; use at most {LONGEST_BLOCK_AGE}",
+            blocks.max_age
+        );
+        found.push(Problem::new("blocks.maxAge", message));
+    }
+    positive("blocks.maxAge", blocks.max_age, found);
+}
+
+fn limits(config: &CollectorConfig, found: &mut Vec<Problem>) {
+    let request = config.limits.request_bytes.unwrap_or(ByteSize::mebibytes(64));
+    if request.0 == 0 || request > LARGEST_BLOCK {
+        found.push(Problem::new("limits.requestBytes", format!("{request} is outside 1 … {LARGEST_BLOCK}")));
+    }
+    if let Some(budget) = config.limits.memory_budget.filter(|budget| *budget < request) {
+        let message = format!(
+            "{budget} is smaller than one request of limits.requestBytes ({request}), which could never be accepted"
+        );
+        found.push(Problem::new("limits.memoryBudget", message));
+    }
+}
+
+fn positive(field: &str, duration: Duration, found: &mut Vec<Problem>) {
+    if duration.0.is_zero() {
+        found.push(Problem::new(field, "must be longer than 0"));
+    }
+}
+
+/// A scheme of the list, a host, and nothing that would be ignored (a path, a query, credentials).
+fn endpoint_problem(field: &str, endpoint: &str, schemes: &[&str]) -> Option<Problem> {
+    let form = schemes.iter().map(|scheme| format!("{scheme}://host:port")).collect::<Vec<_>>().join(" or ");
+    let wrong = |what: &str| Some(Problem::new(field, format!("{what}; use {form}")));
+    let Some((scheme, rest)) = endpoint.split_once("://") else {
+        return wrong(&format!("{endpoint:?} has no scheme"));
+    };
+    if !schemes.contains(&scheme) {
+        return wrong(&format!("scheme {scheme:?} is not supported"));
+    }
+    // Never printed back: what stands before the @ is a secret.
+    if rest.contains('@') {
+        return Some(Problem::new(field, "holds credentials; put them in a Secret and reference it"));
+    }
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    let has_extra = authority.contains(['/', '?', '#']) || authority.chars().any(char::is_whitespace);
+    let (host, port) = split_port(authority);
+    if has_extra || host.is_empty() || port.is_some_and(|port| port.parse::<u16>().is_err()) {
+        return wrong(&format!("{endpoint:?} is not just a scheme, a host and a port"));
+    }
+    None
+}
+
+/// `host:port`, `[v6]:port` or either without the port.
+fn split_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    }
+}

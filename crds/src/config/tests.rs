@@ -1,0 +1,88 @@
+use super::*;
+
+fn gateway() -> CollectorConfig {
+    CollectorConfig::from_yaml("role: gateway\nclickhouse: {endpoint: 'http://clickhouse:8123'}").unwrap()
+}
+
+fn fields(config: &CollectorConfig) -> Vec<String> {
+    config.problems().into_iter().map(|problem| problem.field).collect()
+}
+
+#[test]
+fn the_smallest_gateway_has_every_default_and_no_problem() {
+    let config = gateway();
+    assert_eq!(config.problems(), []);
+    assert_eq!(config.receivers.otlp.grpc.port(), 4317);
+    assert_eq!(config.receivers.otlp.http.port(), 4318);
+    assert_eq!(config.clickhouse.unwrap(), ClickHouse::at("http://clickhouse:8123"));
+    assert_eq!(config.blocks.max_rows, 100_000);
+}
+
+#[test]
+fn what_is_written_is_read_back_equal() {
+    let mut config = gateway();
+    config.blocks.max_age = Duration::milliseconds(250);
+    config.limits.request_bytes = Some(ByteSize::mebibytes(3));
+    let yaml = serde_saphyr::to_string(&config).unwrap();
+    assert_eq!(CollectorConfig::from_yaml(&yaml).unwrap(), config, "{yaml}");
+    let json = serde_json::to_string(&config).unwrap();
+    assert_eq!(CollectorConfig::from_yaml(&json).unwrap(), config, "JSON is YAML");
+}
+
+#[test]
+fn an_unknown_field_is_named_with_its_line() {
+    let error = CollectorConfig::from_yaml("role: gateway\nclickhouse:\n  endpoint: http://c:8123\n  databse: x\n")
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("databse") && error.contains('4'), "{error}");
+}
+
+#[test]
+fn a_role_without_its_outlet_is_told_which_one() {
+    let agent = CollectorConfig::from_yaml("role: agent\nclickhouse: {endpoint: 'http://c:8123'}").unwrap();
+    assert_eq!(fields(&agent), ["forward", "clickhouse"]);
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    let mut config = gateway();
+    let clickhouse = config.clickhouse.as_mut().unwrap();
+    clickhouse.endpoint = "tcp://c:9000".into();
+    clickhouse.database = "no-such-name".into();
+    config.blocks.max_age = Duration::seconds(120);
+    config.limits.memory_budget = Some(ByteSize::mebibytes(1));
+    assert_eq!(fields(&config), ["clickhouse.endpoint", "clickhouse.database", "blocks.maxAge", "limits.memoryBudget"]);
+}
+
+#[test]
+fn endpoints_that_would_be_misread_are_refused() {
+    for endpoint in [
+        "clickhouse:8123",
+        "ftp://c",
+        "http://",
+        "http://c:port",
+        "http://c:8123/path",
+        "http://c?x=1",
+        "http://:8123",
+        "http://a b",
+    ] {
+        let mut config = gateway();
+        config.clickhouse = Some(ClickHouse::at(endpoint));
+        assert_eq!(fields(&config), ["clickhouse.endpoint"], "{endpoint}");
+    }
+    for endpoint in ["http://c", "https://c.example:8443/", "http://10.0.0.1:8123", "http://[::1]:8123", "http://[::1]"]
+    {
+        let mut config = gateway();
+        config.clickhouse = Some(ClickHouse::at(endpoint));
+        assert_eq!(config.problems(), [], "{endpoint}");
+    }
+}
+
+#[test]
+fn credentials_in_an_endpoint_are_refused_and_never_repeated() {
+    let mut config = gateway();
+    config.clickhouse = Some(ClickHouse::at("https://otel:hunter2@c:8443"));
+    let problems = config.problems();
+    assert_eq!(problems.len(), 1);
+    assert!(!problems[0].to_string().contains("hunter2"), "{}", problems[0]);
+}

@@ -1,0 +1,28 @@
+//! `spec.gateway`: the collectors that write to ClickHouse.
+
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Resources;
+use crate::config::Blocks;
+
+/// Gateways: a Deployment behind a Service.
+#[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Gateway {
+    /// How many gateways. Few with large blocks cost ClickHouse less than many with small ones; two survive the
+    /// loss of a node.
+    #[serde(default = "two")]
+    #[schemars(range(min = 0, max = 1000))]
+    pub replicas: i32,
+    /// When an open block is closed and inserted: whichever comes first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocks: Option<Blocks>,
+    /// CPU and memory of each gateway. The memory limit sets how much a gateway accepts at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
+}
+
+const fn two() -> i32 {
+    2
+}

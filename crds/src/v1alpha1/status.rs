@@ -1,0 +1,72 @@
+//! `status`: written by the operator alone, for decisions.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the operator saw at its last look.
+#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Generation of the spec that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Ready, ConfigValid, Progressing, Degraded, and, while they hold, Reconciling and Stalled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_owned()]))]
+    #[schemars(length(max = 16))]
+    pub conditions: Vec<Condition>,
+    /// Where to send telemetry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoints: Option<Endpoints>,
+    /// The gateways, when the role is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<RoleStatus>,
+    /// The agents, when the role is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<RoleStatus>,
+}
+
+/// Addresses inside the cluster.
+#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoints {
+    /// OTLP/gRPC.
+    pub grpc: String,
+    /// OTLP/HTTP.
+    pub http: String,
+}
+
+/// The pods of one role.
+#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoleStatus {
+    /// Pods there should be.
+    pub desired: i32,
+    /// Pods that are ready, of any revision.
+    pub ready: i32,
+    /// Pods of the current revision.
+    pub updated: i32,
+    /// `ready/desired`, for `kubectl get`.
+    pub pods: String,
+    /// Name of the configuration the pods of the current revision run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+}
+
+/// Types of conditions; see <https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md>
+/// for the last two.
+pub mod condition {
+    /// The observed generation is rolled out and every pod is ready.
+    pub const READY: &str = "Ready";
+    /// The spec can work, or names the field that cannot.
+    pub const CONFIG_VALID: &str = "ConfigValid";
+    /// Pods are being replaced or added.
+    pub const PROGRESSING: &str = "Progressing";
+    /// Something is wrong that will not mend itself; the message says what to do.
+    pub const DEGRADED: &str = "Degraded";
+    /// Present while the operator has work to do.
+    pub const RECONCILING: &str = "Reconciling";
+    /// Present while the operator waits for a person.
+    pub const STALLED: &str = "Stalled";
+}

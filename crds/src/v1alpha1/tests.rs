@@ -1,0 +1,49 @@
+use kube::CustomResourceExt;
+use serde_json::Value;
+
+use super::*;
+
+fn read(spec: &str) -> Result<ClickStackCollectorSpec, serde_saphyr::Error> {
+    serde_saphyr::from_str(spec)
+}
+
+#[test]
+fn the_smallest_resource_needs_an_endpoint_and_a_role() {
+    let spec = read("{clickhouse: {endpoint: 'http://c:8123'}, gateway: {}, agent: {}}").unwrap();
+    assert_eq!(spec.gateway.unwrap().replicas, 2);
+    assert_eq!(spec.clickhouse.database, "default");
+    assert!(spec.agent.unwrap().host_port);
+}
+
+#[test]
+fn a_misspelt_field_is_refused() {
+    assert!(read("{clickhouse: {endpoint: 'http://c:8123'}, gatway: {}}").is_err());
+}
+
+#[test]
+fn every_field_of_the_schema_is_described() {
+    let crd = serde_json::to_value(ClickStackCollector::crd()).unwrap();
+    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
+    let mut bare = Vec::new();
+    for part in ["spec", "status"] {
+        undescribed(part, &schema[part], &mut bare);
+    }
+    assert_eq!(bare, Vec::<String>::new());
+}
+
+fn undescribed(path: &str, schema: &Value, bare: &mut Vec<String>) {
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        if property["description"].as_str().is_none_or(str::is_empty) {
+            bare.push(path.clone());
+        }
+        undescribed(&path, property, bare);
+        undescribed(&path, &property["items"], bare);
+    }
+}
+
+#[test]
+fn the_definition_stays_below_what_an_apply_annotation_can_carry() {
+    let crd = serde_json::to_string(&ClickStackCollector::crd()).unwrap();
+    assert!(crd.len() < 256 * 1024, "{} bytes", crd.len());
+}
