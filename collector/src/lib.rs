@@ -1,1 +1,35 @@
-//! Placeholder
+//! OTLP in, ClickHouse out. In the order of the flow:
+//!
+//! ```text
+//! receive ─Delivery→ assemble (decode → columns) ─Block→ insert → ClickHouse     gateway
+//!    ↑       64                                    1        │ 4 in flight
+//!    └──────────────────────── Outcome ◄── ack ◄────────────┘
+//! receive ─Delivery→ forward → gateway                                           agent
+//! ```
+
+// nouns every stage shares
+pub mod ack;
+pub mod budget;
+pub mod delivery;
+pub mod record;
+pub mod signal;
+pub mod table;
+
+// the line
+pub mod assemble;
+pub mod columns;
+pub mod decode;
+pub mod forward;
+pub mod insert;
+pub mod receive;
+
+// beside the line
+pub mod admin;
+pub mod metrics;
+pub mod schema;
+pub mod telemetry;
+
+// composition
+pub mod role;
+pub mod run;
+pub mod settings;

@@ -1,0 +1,127 @@
+//! What becomes of a delivery, and the promise that somebody is told.
+//!
+//! Comes in: the outcome of each part a delivery was split into. Goes out: one outcome, to the receiver that
+//! waits for it. Must not lose one: a part dropped unanswered, on whatever path, is answered [`Outcome::Retry`],
+//! so forgetting can only cost a resend and never a row.
+
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::oneshot;
+
+use crate::budget::Permit;
+
+/// What a sender is told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// Every record is stored, but for `rejected` ones that never can be.
+    Delivered { rejected: u64 },
+    /// Nothing is promised; the sender sends again, after this time where it can.
+    Retry { after: Duration },
+    /// Refused for good, with the reason.
+    Reject(Cow<'static, str>),
+    /// Larger than this collector takes; refused for good.
+    TooLarge,
+}
+
+/// How long a sender waits when nothing better is known: as long as a ClickHouse restart takes at the least.
+pub const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+impl Outcome {
+    pub const fn retry() -> Self {
+        Self::Retry { after: RETRY_AFTER }
+    }
+
+    /// The outcome of a whole from those of two parts: only what both can stand for is promised.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Retry { after: a }, Self::Retry { after: b }) => Self::Retry { after: a.max(b) },
+            (retry @ Self::Retry { .. }, _) | (_, retry @ Self::Retry { .. }) => retry,
+            (Self::TooLarge, _) | (_, Self::TooLarge) => Self::TooLarge,
+            (reject @ Self::Reject(_), _) | (_, reject @ Self::Reject(_)) => reject,
+            (Self::Delivered { rejected: a }, Self::Delivered { rejected: b }) => Self::Delivered { rejected: a + b },
+        }
+    }
+}
+
+/// The duty to answer for one part of a delivery.
+#[derive(Debug)]
+pub struct Ack {
+    shared: Arc<Shared>,
+    is_settled: bool,
+}
+
+/// The receiver's end.
+#[derive(Debug)]
+pub struct Answer(oneshot::Receiver<Outcome>);
+
+/// Answers when the last part is gone: then, and only then, is everything known.
+#[derive(Debug)]
+struct Shared {
+    outcome: Mutex<Option<Outcome>>,
+    reply: Mutex<Option<oneshot::Sender<Outcome>>>,
+    /// Held until the answer: bytes are in flight for as long as somebody may still need them.
+    _permit: Permit,
+}
+
+impl Ack {
+    /// A duty for a whole delivery; the permit for its bytes is given back with the answer.
+    pub fn new(permit: Permit) -> (Self, Answer) {
+        let (reply, answer) = oneshot::channel();
+        let shared = Shared { outcome: Mutex::default(), reply: Mutex::new(Some(reply)), _permit: permit };
+        (Self { shared: Arc::new(shared), is_settled: false }, Answer(answer))
+    }
+
+    /// Another part of the same delivery, with a duty of its own.
+    #[must_use]
+    pub fn part(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), is_settled: false }
+    }
+
+    /// Answers for this part.
+    pub fn settle(mut self, outcome: Outcome) {
+        self.is_settled = true;
+        self.shared.add(outcome);
+    }
+}
+
+impl Drop for Ack {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            self.shared.add(Outcome::retry());
+        }
+    }
+}
+
+impl Shared {
+    fn add(&self, outcome: Outcome) {
+        let mut held = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = Some(match held.take() {
+            Some(earlier) => earlier.and(outcome),
+            None => outcome,
+        });
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let outcome = self.outcome.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let reply = self.reply.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(reply) = reply {
+            // A receiver that no longer waits has hung up on its sender, who sends again.
+            let _ = reply.send(outcome.unwrap_or(Outcome::retry()));
+        }
+    }
+}
+
+impl Answer {
+    pub async fn outcome(self) -> Outcome {
+        self.0.await.unwrap_or(Outcome::retry())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+use opentelemetry_proto::tonic::{
+    collector::logs::v1::ExportLogsServiceRequest,
+    logs::v1::{LogRecord as Record, ResourceLogs, ScopeLogs},
+};
+use prometheus_client::registry::Registry;
+use prost::Message;
+
+use super::*;
+use crate::{ack::Answer, budget::Budget, delivery::Transport};
+
+const DAY: u64 = NANOSECONDS_A_DAY;
+
+fn assembler(rows: usize) -> Assembler {
+    let limits = Limits { rows, bytes: 64 << 20, age: Duration::from_secs(1) };
+    Assembler::new(limits, Arc::new(Pipeline::new(&mut Registry::default())))
+}
+
+fn request(times: &[u64]) -> Vec<u8> {
+    let log_records = times.iter().map(|time| Record { time_unix_nano: *time, ..Default::default() }).collect();
+    let scope_logs = vec![ScopeLogs { log_records, ..Default::default() }];
+    ExportLogsServiceRequest { resource_logs: vec![ResourceLogs { scope_logs, ..Default::default() }] }.encode_to_vec()
+}
+
+fn delivery(body: Vec<u8>) -> (Delivery, Answer) {
+    let (ack, answer) = Ack::new(Budget::new(1 << 20).admit(1).unwrap());
+    (Delivery { signal: Signal::Logs, body: body.into(), transport: Transport::Http, ack }, answer)
+}
+
+fn outcome(answer: Answer) -> Outcome {
+    futures::executor::block_on(answer.outcome())
+}
+
+#[test]
+fn a_block_is_sealed_when_it_has_its_rows() {
+    let mut assembler = assembler(3);
+    let now = Instant::now();
+    assert!(assembler.take(delivery(request(&[1, 2])).0, now).is_empty());
+    let blocks = assembler.take(delivery(request(&[3])).0, now);
+    assert_eq!(blocks.iter().map(|block| (block.rows, block.acks.len())).collect::<Vec<_>>(), [(3, 2)]);
+}
+
+#[test]
+fn a_block_is_sealed_when_its_first_row_is_old_enough() {
+    let mut assembler = assembler(100);
+    let now = Instant::now();
+    assembler.take(delivery(request(&[1])).0, now);
+    assert!(assembler.due(now + Duration::from_millis(999)).is_empty());
+    assert_eq!(assembler.deadline(), Some(now + Duration::from_secs(1)));
+    assert_eq!(assembler.due(now + Duration::from_secs(1)).len(), 1);
+    assert_eq!(assembler.deadline(), None);
+}
+
+#[test]
+fn rows_of_different_days_go_to_different_blocks_and_the_sender_waits_for_all() {
+    let mut assembler = assembler(100);
+    let (delivery, answer) = delivery(request(&[1, DAY + 1, 2, 2 * DAY]));
+    assembler.take(delivery, Instant::now());
+    let mut blocks = assembler.finish();
+    assert_eq!(blocks.iter().map(|block| block.rows).collect::<Vec<_>>(), [2, 1, 1]);
+    let lost = blocks.pop().unwrap();
+    for block in blocks {
+        block.acks.into_iter().for_each(|ack| ack.settle(Outcome::Delivered { rejected: 0 }));
+    }
+    drop(lost);
+    assert_eq!(outcome(answer), Outcome::retry());
+}
+
+#[test]
+fn a_clock_gone_mad_opens_no_more_blocks_than_allowed() {
+    let mut assembler = assembler(1_000_000);
+    for day in 0..1_000 {
+        assembler.take(delivery(request(&[day * DAY])).0, Instant::now());
+        assert!(assembler.open.len() <= OPEN_DAYS + 1);
+    }
+}
+
+#[test]
+fn a_malformed_request_is_refused_and_leaves_no_row_with_the_others() {
+    let mut assembler = assembler(1_000);
+    assembler.take(delivery(request(&[1, 2, DAY])).0, Instant::now());
+    let mut body = request(&[3, 4, 5, DAY, 9 * DAY]);
+    body.extend_from_slice(&[0x0a, 0x7f]);
+    let (broken, answer) = delivery(body);
+    assembler.take(broken, Instant::now());
+    assert!(matches!(outcome(answer), Outcome::Reject(_)));
+    assembler.take(delivery(request(&[6])).0, Instant::now());
+    assert_eq!(assembler.finish().iter().map(|block| block.rows).collect::<Vec<_>>(), [3, 1]);
+}
+
+#[test]
+fn an_empty_request_is_delivered_at_once() {
+    let mut assembler = assembler(1_000);
+    let (empty, answer) = delivery(Vec::new());
+    assert!(assembler.take(empty, Instant::now()).is_empty());
+    assert_eq!(outcome(answer), Outcome::Delivered { rejected: 0 });
+}

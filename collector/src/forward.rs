@@ -1,0 +1,124 @@
+//! Deliveries to a gateway, unopened.
+//!
+//! Comes in: deliveries. Goes out: the gateway's own outcome. A delivery is tried on one gateway after another, so
+//! that one that is going away costs a sender nothing, and is given back as "retry" when the time for trying is
+//! over. Must not look into a delivery.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::Instant,
+};
+use tonic::{Code, Request, Status};
+
+use crate::{ack::Outcome, delivery::Delivery, metrics::Pipeline, signal::Signal};
+
+pub mod codec;
+pub mod peers;
+
+use codec::RawCodec;
+use peers::Peers;
+
+/// Deliveries on their way at once. Each waits for a block of the gateway to be stored, so a rate of 1,000
+/// deliveries a second at one second each is within it.
+const IN_FLIGHT: usize = 1024;
+
+/// First and longest pause between two tries of one delivery.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// What the forwarding stage needs.
+#[derive(Clone, Debug)]
+pub struct Forwarder {
+    pub peers: Peers,
+    /// How long one try may take.
+    pub timeout: Duration,
+    /// How long a delivery is tried.
+    pub retry_for: Duration,
+    pub metrics: Arc<Pipeline>,
+}
+
+impl Forwarder {
+    /// Runs until no delivery can come any more and the last one is answered for.
+    pub async fn run(self, mut deliveries: mpsc::Receiver<Delivery>) {
+        let slots = Arc::new(Semaphore::new(IN_FLIGHT));
+        while let Some(delivery) = deliveries.recv().await {
+            self.metrics.beat();
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+            let forwarder = self.clone();
+            tokio::spawn(async move {
+                forwarder.deliver(delivery).await;
+                drop(slot);
+            });
+        }
+        let _ = slots.acquire_many(IN_FLIGHT as u32).await;
+    }
+
+    async fn deliver(&self, delivery: Delivery) {
+        let Delivery { signal, body, ack, .. } = delivery;
+        let outcome = self.forward_until(signal, body, Instant::now() + self.retry_for).await;
+        self.metrics.forwarded(&outcome);
+        ack.settle(outcome);
+    }
+
+    async fn forward_until(&self, signal: Signal, body: Bytes, deadline: Instant) -> Outcome {
+        let mut pause = BACKOFF.0;
+        loop {
+            let outcome = match self.try_once(signal, body.clone()).await {
+                Ok(outcome) => return outcome,
+                Err(status) => {
+                    tracing::debug!(code = ?status.code(), message = status.message(), "gateway did not take a delivery");
+                    judge(&status)
+                }
+            };
+            let Outcome::Retry { after } = outcome else { return outcome };
+            if Instant::now() + pause >= deadline {
+                return Outcome::Retry { after };
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(BACKOFF.1);
+        }
+    }
+
+    async fn try_once(&self, signal: Signal, body: Bytes) -> Result<Outcome, Status> {
+        let Some((peer, channel)) = self.peers.next() else {
+            return Err(Status::unavailable("no gateway is known yet"));
+        };
+        let mut client = tonic::client::Grpc::new(channel);
+        let call = async {
+            client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+            let path = http::uri::PathAndQuery::from_static(signal.grpc_path());
+            client.unary(Request::new(body), path, RawCodec).await
+        };
+        let answer =
+            tokio::time::timeout(self.timeout, call).await.unwrap_or_else(|_| Err(Status::unavailable("timed out")));
+        match answer {
+            Ok(response) => Ok(Outcome::Delivered { rejected: codec::rejected(response.get_ref()) }),
+            Err(status) => {
+                if status.code() == Code::Unavailable {
+                    self.peers.avoid(peer);
+                }
+                Err(status)
+            }
+        }
+    }
+}
+
+/// OTLP's rule for senders: which codes may be sent again.
+fn judge(status: &Status) -> Outcome {
+    match status.code() {
+        Code::Cancelled
+        | Code::DeadlineExceeded
+        | Code::Aborted
+        | Code::OutOfRange
+        | Code::Unavailable
+        | Code::DataLoss
+        | Code::Unknown => Outcome::retry(),
+        Code::ResourceExhausted if !status.details().is_empty() && codec::has_retry_info(status.details()) => {
+            Outcome::retry()
+        }
+        Code::ResourceExhausted => Outcome::TooLarge,
+        _ => Outcome::Reject(status.message().to_owned().into()),
+    }
+}

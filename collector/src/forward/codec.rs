@@ -1,0 +1,77 @@
+//! gRPC messages passed through as bytes, and the little that is read of the answers.
+
+use bytes::{Buf, BufMut, Bytes};
+use prost::Message;
+use tonic::{
+    Status,
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+};
+
+use crate::record::wire::{Fields, Wire};
+
+/// Neither encodes nor decodes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RawCodec;
+
+impl Codec for RawCodec {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for RawCodec {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, message: Bytes, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        out.put(message);
+        Ok(())
+    }
+}
+
+impl Decoder for RawCodec {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(message.copy_to_bytes(message.remaining())))
+    }
+}
+
+/// The rejected records an `Export…ServiceResponse` tells of: `partial_success` (1), `rejected_…` (1).
+pub fn rejected(response: &[u8]) -> u64 {
+    let mut fields = Fields::of(response);
+    while let Ok(Some((number, value))) = fields.next_field() {
+        if let (1, Wire::Bytes(partial_success)) = (number, value) {
+            let mut fields = Fields::of(partial_success);
+            while let Ok(Some((number, value))) = fields.next_field() {
+                if let (1, Wire::Varint(rejected)) = (number, value) {
+                    return rejected;
+                }
+            }
+        }
+    }
+    0
+}
+
+/// Whether a google.rpc.Status says after what time to send again.
+pub fn has_retry_info(status: &[u8]) -> bool {
+    let mut fields = Fields::of(status);
+    while let Ok(Some((number, value))) = fields.next_field() {
+        if let (3, Wire::Bytes(detail)) = (number, value)
+            && prost_types::Any::decode(detail).is_ok_and(|any| any.type_url.ends_with("google.rpc.RetryInfo"))
+        {
+            return true;
+        }
+    }
+    false
+}

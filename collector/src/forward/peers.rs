@@ -1,0 +1,133 @@
+//! The gateways a name stands for.
+//!
+//! Comes in: a host name, asked again and again. Goes out: a connection to each address in turn. A gateway that did
+//! not answer is passed over for a moment, unless there is no other. Must not send anything.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{sync::Notify, time::Instant};
+use tonic::transport::{Channel, Endpoint};
+
+/// How often the name is asked for. Kubernetes' DNS lets an address be cached for 5 s by default.
+const REFRESH: Duration = Duration::from_secs(5);
+
+/// Pause while the name cannot be resolved, and after a failure before the name is asked again.
+const REFRESH_SOON: Duration = Duration::from_millis(200);
+
+/// How long a gateway that did not answer is passed over.
+const AVOID: Duration = Duration::from_secs(2);
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A sign of life on idle connections: a gateway that vanished without a word is noticed within the sum.
+const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(5));
+
+/// The known gateways; clones share them.
+#[derive(Clone, Debug)]
+pub struct Peers {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// `host:port`.
+    name: String,
+    peers: RwLock<Vec<Peer>>,
+    turn: AtomicUsize,
+    look_again: Notify,
+}
+
+#[derive(Clone, Debug)]
+struct Peer {
+    address: SocketAddr,
+    channel: Channel,
+    avoid_until: Option<Instant>,
+}
+
+impl Peers {
+    /// The gateways behind `http://host:port`; none are known until [`Self::watch`] runs.
+    pub fn new(endpoint: &str) -> Self {
+        let authority = endpoint.trim_start_matches("http://").trim_end_matches('/');
+        let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let name = if has_port { authority.to_owned() } else { format!("{authority}:4317") };
+        let shared = Shared { name, peers: RwLock::default(), turn: AtomicUsize::new(0), look_again: Notify::new() };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Keeps the list true, for ever.
+    pub async fn watch(self) {
+        loop {
+            let pause = match tokio::net::lookup_host(&self.shared.name).await {
+                Ok(addresses) => {
+                    self.set(addresses.collect());
+                    REFRESH
+                }
+                Err(error) => {
+                    tracing::debug!(name = self.shared.name, %error, "cannot resolve the gateway's name");
+                    REFRESH_SOON
+                }
+            };
+            let _ = tokio::time::timeout(pause, self.shared.look_again.notified()).await;
+            tokio::time::sleep(REFRESH_SOON).await;
+        }
+    }
+
+    /// The gateway whose turn it is.
+    pub fn next(&self) -> Option<(SocketAddr, Channel)> {
+        let peers = self.shared.peers.read().unwrap_or_else(PoisonError::into_inner);
+        let turn = self.shared.turn.fetch_add(1, Ordering::Relaxed);
+        let now = Instant::now();
+        let in_turn = || (0..peers.len()).map(|offset| &peers[(turn + offset) % peers.len()]);
+        let peer =
+            in_turn().find(|peer| peer.avoid_until.is_none_or(|until| until <= now)).or_else(|| in_turn().next())?;
+        Some((peer.address, peer.channel.clone()))
+    }
+
+    /// Passes a gateway over for a moment and asks for the name again.
+    pub fn avoid(&self, address: SocketAddr) {
+        let mut peers = self.shared.peers.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(peer) = peers.iter_mut().find(|peer| peer.address == address) {
+            peer.avoid_until = Some(Instant::now() + AVOID);
+        }
+        self.shared.look_again.notify_one();
+    }
+
+    /// How many gateways are known.
+    pub fn count(&self) -> usize {
+        self.shared.peers.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Connections to addresses that are still there are kept.
+    fn set(&self, mut addresses: Vec<SocketAddr>) {
+        addresses.sort_unstable();
+        addresses.dedup();
+        let mut peers = self.shared.peers.write().unwrap_or_else(PoisonError::into_inner);
+        let known = std::mem::take(&mut *peers);
+        *peers = addresses
+            .into_iter()
+            .filter_map(|address| {
+                known.iter().find(|peer| peer.address == address).cloned().or_else(|| connect(address))
+            })
+            .collect();
+    }
+}
+
+/// A connection that comes about when it is first used, and again whenever it breaks.
+fn connect(address: SocketAddr) -> Option<Peer> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).ok()?;
+    let channel = endpoint
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEP_ALIVE.0)
+        .keep_alive_timeout(KEEP_ALIVE.1)
+        .keep_alive_while_idle(true)
+        .connect_lazy();
+    Some(Peer { address, channel, avoid_until: None })
+}

@@ -1,0 +1,71 @@
+//! Messages of the answers, shared by both transports: OTLP's responses and google.rpc.Status.
+
+use bytes::Bytes;
+use prost::Message;
+use std::time::Duration;
+
+/// gRPC's codes, as far as OTLP answers with them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(i32)]
+pub(super) enum Code {
+    Ok = 0,
+    InvalidArgument = 3,
+    ResourceExhausted = 8,
+    Unimplemented = 12,
+    Unavailable = 14,
+}
+
+/// Any `Export…ServiceResponse`: all signals have the same shape.
+#[derive(Clone, PartialEq, prost::Message)]
+struct ExportResponse {
+    #[prost(message, optional, tag = "1")]
+    partial_success: Option<PartialSuccess>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct PartialSuccess {
+    #[prost(int64, tag = "1")]
+    rejected: i64,
+    #[prost(string, tag = "2")]
+    error_message: String,
+}
+
+/// <https://github.com/googleapis/googleapis/blob/master/google/rpc/status.proto>
+#[derive(Clone, PartialEq, prost::Message)]
+struct Status {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<prost_types::Any>,
+}
+
+/// <https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto>
+#[derive(Clone, PartialEq, prost::Message)]
+struct RetryInfo {
+    #[prost(message, optional, tag = "1")]
+    retry_delay: Option<prost_types::Duration>,
+}
+
+/// The answer to a request that was taken. Without rejected records it is empty, as OTLP demands.
+pub(super) fn export_response(rejected: u64) -> Bytes {
+    let partial_success = (rejected > 0).then(|| PartialSuccess {
+        rejected: i64::try_from(rejected).unwrap_or(i64::MAX),
+        error_message: "these records can never be stored".to_owned(),
+    });
+    ExportResponse { partial_success }.encode_to_vec().into()
+}
+
+/// The details of an error, with the time after which to send again where there is one.
+pub(super) fn status(code: Code, message: &str, retry_after: Option<Duration>) -> Vec<u8> {
+    let details = retry_after.map(|after| {
+        let delay = prost_types::Duration {
+            seconds: i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
+            nanos: i32::try_from(after.subsec_nanos()).unwrap_or(0),
+        };
+        let value = RetryInfo { retry_delay: Some(delay) }.encode_to_vec();
+        prost_types::Any { type_url: "type.googleapis.com/google.rpc.RetryInfo".to_owned(), value }
+    });
+    Status { code: code as i32, message: message.to_owned(), details: details.into_iter().collect() }.encode_to_vec()
+}

@@ -1,0 +1,113 @@
+//! Borrowed views of what a request holds: nothing is copied out of the request to make them.
+//!
+//! Comes in: slices of a request. Goes out: the fields a table needs, and every attribute value as the text
+//! ClickStack stores ([`text`]). Must not allocate for a record, and must not know any table.
+
+pub mod text;
+pub mod wire;
+
+pub use wire::Malformed;
+
+/// A value of OTLP's `AnyValue`. Nested values stay encoded until somebody wants their text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// No value is set.
+    Empty,
+    String(&'a [u8]),
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+    Bytes(&'a [u8]),
+    /// An encoded `ArrayValue`.
+    Array(&'a [u8]),
+    /// An encoded `KeyValueList`.
+    Map(&'a [u8]),
+}
+
+/// A key and its value. Keys need not be unique nor sorted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Attribute<'a> {
+    pub key: &'a [u8],
+    pub value: Value<'a>,
+}
+
+/// What all records of one `ResourceLogs` share.
+#[derive(Clone, Debug, Default)]
+pub struct Resource<'a> {
+    pub attributes: Vec<Attribute<'a>>,
+    pub schema_url: &'a [u8],
+}
+
+/// What all records of one `ScopeLogs` share.
+#[derive(Clone, Debug, Default)]
+pub struct Scope<'a> {
+    pub name: &'a [u8],
+    pub version: &'a [u8],
+    pub attributes: Vec<Attribute<'a>>,
+    pub schema_url: &'a [u8],
+}
+
+/// One log record.
+#[derive(Clone, Debug)]
+pub struct LogRecord<'a> {
+    /// Nanoseconds since the epoch; 0 is unknown.
+    pub time: u64,
+    /// When the collection system saw it, nanoseconds since the epoch; 0 is unknown.
+    pub observed_time: u64,
+    pub severity_number: i32,
+    pub severity_text: &'a [u8],
+    pub body: Value<'a>,
+    pub attributes: Vec<Attribute<'a>>,
+    pub flags: u32,
+    /// 16 bytes, or anything else where a sender is wrong.
+    pub trace_id: &'a [u8],
+    /// 8 bytes, or anything else where a sender is wrong.
+    pub span_id: &'a [u8],
+    pub event_name: &'a [u8],
+}
+
+impl Default for LogRecord<'_> {
+    fn default() -> Self {
+        Self {
+            time: 0,
+            observed_time: 0,
+            severity_number: 0,
+            severity_text: &[],
+            body: Value::Empty,
+            attributes: Vec::new(),
+            flags: 0,
+            trace_id: &[],
+            span_id: &[],
+            event_name: &[],
+        }
+    }
+}
+
+impl LogRecord<'_> {
+    /// Ready for the next record; what is allocated is kept.
+    pub fn clear(&mut self) {
+        let mut attributes = std::mem::take(&mut self.attributes);
+        attributes.clear();
+        *self = Self { attributes, ..Self::default() };
+    }
+
+    /// When it happened, or when it was seen where nobody said.
+    pub const fn timestamp(&self) -> u64 {
+        if self.time == 0 { self.observed_time } else { self.time }
+    }
+}
+
+impl Value<'_> {
+    /// This value, or the earlier one where nothing is set here: how protobuf merges a value that stands twice.
+    #[must_use]
+    pub fn over(self, earlier: Self) -> Self {
+        if self == Value::Empty { earlier } else { self }
+    }
+}
+
+impl<'a> Resource<'a> {
+    /// The value of an attribute; the first one where a key is repeated.
+    pub fn attribute(&self, key: &[u8]) -> Option<Value<'a>> {
+        self.attributes.iter().find(|attribute| attribute.key == key).map(|attribute| attribute.value)
+    }
+}
