@@ -137,7 +137,7 @@ fn oracle_json(value: Option<&AnyValue>) -> serde_json::Value {
     }
 }
 
-fn any() -> impl Strategy<Value = AnyValue> {
+fn value() -> impl Strategy<Value = AnyValue> {
     use any_value::Value as V;
     let leaf = prop_oneof![
         Just(None),
@@ -162,7 +162,7 @@ fn key_values(entries: Vec<(String, Option<AnyValue>)>) -> Vec<KeyValue> {
 }
 
 fn attributes() -> impl Strategy<Value = Vec<KeyValue>> {
-    vec(("[a-d.]{0,3}", option::of(any())), 0..5).prop_map(key_values)
+    vec(("[a-d.]{0,3}", option::of(value())), 0..5).prop_map(key_values)
 }
 
 fn record() -> impl Strategy<Value = Record> {
@@ -171,7 +171,7 @@ fn record() -> impl Strategy<Value = Record> {
         any::<u64>(),
         any::<i32>(),
         "[A-Z]{0,5}",
-        option::of(any()),
+        option::of(value()),
         attributes(),
         any::<u32>(),
         vec(any::<u8>(), 0..17),
