@@ -1,1 +1,21 @@
-//! h
+//! What every tier of tests stands on: real engines, real senders, bounded waits and the ledger.
+//!
+//! Comes in: what a test wants to run or to send. Goes out: a running engine, an answer, a verdict
+//! with the logs that explain it. Must not know what any one test is about, sleep for luck, or skip.
+
+pub mod clickhouse;
+pub mod engines;
+pub mod http;
+pub mod ledger;
+pub mod otlp;
+pub mod ports;
+pub mod processes;
+pub mod senders;
+pub mod wait;
+
+use std::path::PathBuf;
+
+/// The root of the repository.
+pub fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(|| PathBuf::from("."), PathBuf::from)
+}

@@ -1,0 +1,50 @@
+# Thin: every line is one a person could type. `make` lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help test lint unit tidy conformance prepare engines sdk images cluster cluster-stop crds
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+test: lint unit tidy engines sdk conformance ## everything that must pass, cheapest first
+
+lint: ## formatting and clippy
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+unit: ## the tests inside the packages
+	cargo test --locked --workspace --lib --bins
+
+tidy: ## the repository's laws
+	cargo test --locked -p tests --test tidy
+
+conformance: engines ## rows in a real ClickHouse compared with what was sent
+	cargo test --locked -p tests --test conformance
+
+prepare: target/cluster engines sdk ## install what this machine lacks
+	target/cluster install
+
+engines: ## get the ClickHouse server once
+	cargo run --quiet --locked -p tests --bin clickhouse -- fetch
+
+sdk: target/venv/installed ## get the OpenTelemetry SDK for Python once
+
+images: ## build both images into target/images
+	cargo run --quiet --locked -p tests --bin images
+
+cluster: target/cluster ## start a two-node Kubernetes on this machine
+	target/cluster start
+
+cluster-stop: target/cluster ## stop it and leave nothing behind
+	target/cluster stop
+
+crds: ## write the generated resource definition
+	cargo run --quiet --locked -p crds --features kubernetes --bin crdgen > crds/yaml/clickstackcollectors.yaml
+	cp crds/yaml/clickstackcollectors.yaml helm/crds/clickstackcollectors.yaml
+
+target/cluster: tests/cluster/go.mod tests/cluster/go.sum $(wildcard tests/cluster/*.go tests/cluster/*/*.go)
+	go build -C tests/cluster -o ../../target/cluster .
+
+target/venv/installed: tests/senders/requirements.txt
+	python3 -m venv target/venv
+	target/venv/bin/pip install --quiet --requirement tests/senders/requirements.txt
+	touch $@

@@ -1,0 +1,3 @@
+//! Rows in a real ClickHouse compared with what was sent.
+
+mod engine;
