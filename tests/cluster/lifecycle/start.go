@@ -4,6 +4,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"time"
@@ -38,6 +39,9 @@ func (c *Cluster) start(ctx context.Context) error {
 	if failure == nil {
 		return nil
 	}
+	if ctx.Err() != nil {
+		failure = errors.New("interrupted")
+	}
 	// The caller's Ctrl-C must not cut the cleaning short.
 	if err := c.clean(context.WithoutCancel(ctx), true); err != nil {
 		return fmt.Errorf("%w\nand then the cleaning failed too: %w", failure, err)
@@ -63,13 +67,21 @@ func (c *Cluster) isHealthy(ctx context.Context) bool {
 	return err == nil && api.checkUsable(ctx, len(c.nodes)) == nil
 }
 
+// bringUp reports a program that ended rather than what failed because of it.
 func (c *Cluster) bringUp(parent context.Context) error {
 	ctx, fail := context.WithCancelCause(parent)
 	defer fail(nil)
 	if err := c.prepare(); err != nil {
 		return err
 	}
-	launch := c.launchWatched(fail)
+	err := c.runAll(ctx, c.launchWatched(fail))
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return cause
+	}
+	return err
+}
+
+func (c *Cluster) runAll(ctx context.Context, launch launcher) error {
 	for _, part := range []component{c.etcd(), c.apiserver()} {
 		if _, err := launch(part, 0); err != nil {
 			return err
@@ -109,7 +121,7 @@ func (c *Cluster) prepare() error {
 		return err
 	}
 	steps := []func() error{
-		c.saveSettings, c.writePKI, c.writeKubeconfigs, c.writeOwnImages, letHostForward,
+		saveSettings, c.writePKI, c.writeKubeconfigs, c.writeOwnImages, letHostForward,
 		func() error {
 			return writeFile(c.path("Corefile"), []byte(renderCorefile(c.componentKubeconfig("dns"))))
 		},

@@ -32,7 +32,7 @@ func (c *Cluster) clean(ctx context.Context, keepLogs bool) error {
 		return err
 	}
 	failures := []error{removeLinks(ctx), removeCgroups(ctx)}
-	c.restoreSettings()
+	restoreSettings()
 	removeMountPoints()
 	failures = append(failures, c.removeState(keepLogs))
 	return errors.Join(failures...)
@@ -45,7 +45,7 @@ func (c *Cluster) exists() bool {
 
 // removeState deletes only what a start may have written, in case --dir names a folder that holds more.
 func (c *Cluster) removeState(keepLogs bool) error {
-	names := []string{"finished.json", "etcd", "pki", "pid", "images", "Corefile", "kubeconfig", "sysctl.json"}
+	names := []string{"finished.json", "etcd", "pki", "pid", "images", "Corefile", "kubeconfig"}
 	for _, n := range firstNodes(maxNodes) {
 		names = append(names, n.name())
 	}

@@ -20,9 +20,15 @@ var changedSettings = []string{
 	"kernel/keys/root_maxbytes",
 }
 
-func (c *Cluster) savedSettings() string { return c.path("sysctl.json") }
+// savedSettings lives as long as the settings do, until the next boot, and not in the state folder: someone may
+// delete that by hand.
+const savedSettings = "/run/clickstack-test-cluster-sysctl.json"
 
-func (c *Cluster) saveSettings() error {
+// saveSettings keeps a file that is there: it holds the values from before an earlier cluster.
+func saveSettings() error {
+	if _, err := os.Stat(savedSettings); err == nil {
+		return nil
+	}
 	old := map[string]string{}
 	for _, name := range changedSettings {
 		value, err := os.ReadFile(filepath.Join("/proc/sys", name))
@@ -35,12 +41,12 @@ func (c *Cluster) saveSettings() error {
 	if err != nil {
 		return fmt.Errorf("render kernel settings: %w", err)
 	}
-	return writeFile(c.savedSettings(), body)
+	return writeFile(savedSettings, body)
 }
 
 // restoreSettings does what it can: the file is missing when a start did not get that far.
-func (c *Cluster) restoreSettings() {
-	body, err := os.ReadFile(c.savedSettings())
+func restoreSettings() {
+	body, err := os.ReadFile(savedSettings)
 	if err != nil {
 		return
 	}
@@ -51,6 +57,7 @@ func (c *Cluster) restoreSettings() {
 	for name, value := range old {
 		_ = os.WriteFile(filepath.Join("/proc/sys", name), []byte(value), 0o644)
 	}
+	_ = os.Remove(savedSettings)
 }
 
 func letHostForward() error {

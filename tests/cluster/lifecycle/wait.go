@@ -20,11 +20,13 @@ func waitUntil(ctx context.Context, what string, limit time.Duration, check func
 			return nil
 		}
 		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for %s: %w", what, context.Cause(ctx))
 		case <-bounded.Done():
-			return fmt.Errorf("wait for %s: not within %s: %w", what, limit, err)
 		case <-time.After(pollInterval):
+			continue
 		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("wait for %s: %w", what, context.Cause(ctx))
+		}
+		return fmt.Errorf("wait for %s: not within %s: %w", what, limit, err)
 	}
 }
