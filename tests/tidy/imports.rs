@@ -16,7 +16,7 @@ const NOUNS_MUST_NOT: &[&str] = &["tracing", "println", "eprintln"];
 const RIM: &[&str] = &["receive", "spool", "insert", "forward"];
 const STAGES: &[&str] = &["receive", "spool", "decode", "transform", "columns", "assemble", "insert", "forward"];
 
-const CLIENT_MUST_NOT: &[&str] = &["kube :: Client", "kube :: Api", "Client", "Api"];
+const CLIENT_MUST_NOT: &[&str] = &["kube :: Client", "kube :: Api", "kube :: client", "api :: Api"];
 const CLIENT_MAY: &[&str] = &["run", "watch", "resolve", "apply", "main"];
 
 /// `collector/src/decode/otlp.rs` is `decode/otlp`.
