@@ -1,0 +1,50 @@
+{{- define "operator.name" -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if .Values.fullnameOverride -}}{{ .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
+{{- else if contains $name .Release.Name -}}{{ .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- else -}}{{ printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" }}
+{{- end -}}
+{{- end -}}
+
+{{- define "operator.selector" -}}
+app.kubernetes.io/name: clickstack-operator
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "operator.labels" -}}
+{{ include "operator.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
+{{- define "operator.account" -}}
+{{ default (include "operator.name" .) .Values.serviceAccount.name }}
+{{- end -}}
+
+{{- /* What the operator may do where it looks after resources. */ -}}
+{{- define "operator.rules" -}}
+- apiGroups: [clickstack.io]
+  resources: [clickstackcollectors]
+  verbs: [get, list, watch]
+- apiGroups: [clickstack.io]
+  resources: [clickstackcollectors/status]
+  verbs: [patch]
+# Children. Server-side apply of an object that does not exist needs create and patch.
+- apiGroups: [""]
+  resources: [configmaps, serviceaccounts, services]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [apps]
+  resources: [deployments, daemonsets]
+  verbs: [get, list, watch, create, patch, delete]
+# Why a pod does not start is told in the resource's status.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
+# The Secret a resource names is read (get) to see that it has the keys; values are never kept. All others are
+# watched by their metadata alone, so that a Secret that appears late is noticed. Kubernetes cannot grant less:
+# whoever may watch metadata may watch contents.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, list, watch]
+{{- end -}}

@@ -1,0 +1,163 @@
+//! WRITES: children by server-side apply in the order they are needed, then prunes, and the status.
+//!
+//! Comes in: what should be and what is. Goes out: nothing, when both agree: an object that says already what is
+//! wanted is not written. Must not touch what the resource does not own.
+
+use std::fmt;
+
+use crds::v1alpha1::{ClickStackCollector, Status};
+use futures::future::try_join_all;
+use kube::{
+    Api, Client,
+    api::{DeleteParams, Patch, PatchParams, Preconditions},
+    core::{ApiResource, DynamicObject, PartialObjectMeta},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    desired::{Child, Kind},
+    metrics::Metrics,
+    plan::Plan,
+    resolve::Live,
+    watch::unseen::Unseen,
+};
+
+mod current;
+mod surplus;
+
+pub use current::is_current;
+pub use surplus::surplus;
+
+/// The owner of every field the operator sets.
+const FIELD_MANAGER: &str = "clickstack-operator";
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot read {kind} {name}")]
+    Read { kind: &'static str, name: String, source: kube::Error },
+    #[error(
+        "{kind} {name} exists and belongs to something else; delete it, or create this resource under another name"
+    )]
+    Taken { kind: &'static str, name: String },
+    #[error("cannot write {kind} {name}")]
+    Write { kind: &'static str, name: String, source: kube::Error },
+    #[error("cannot delete {kind} {name}")]
+    Delete { kind: &'static str, name: String, source: kube::Error },
+    #[error("cannot write status")]
+    Status(#[source] kube::Error),
+}
+
+impl Error {
+    /// The API server understood the object and refuses what it says.
+    pub fn is_invalid(&self) -> bool {
+        matches!(self, Self::Write { source: kube::Error::Api(status), .. } if status.code == 422)
+    }
+}
+
+/// Writes into one scope.
+pub struct Writer {
+    pub client: Client,
+    pub unseen: std::sync::Arc<Unseen>,
+    pub metrics: Metrics,
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
+    }
+}
+
+impl Writer {
+    /// Makes `live` what `desired` says. Parts of a stage go out together: pods need all of the first.
+    ///
+    /// # Errors
+    /// The first write that failed. What was written stays.
+    pub async fn apply(&self, plan: &Plan, desired: &[Child], live: &[Live]) -> Result<(), Error> {
+        let (workloads, needed): (Vec<_>, Vec<_>) = desired.iter().partition(|child| child.kind.is_workload());
+        try_join_all(needed.into_iter().map(|child| self.child(plan, child, live))).await?;
+        try_join_all(workloads.into_iter().map(|child| self.child(plan, child, live))).await?;
+        try_join_all(surplus(live, desired).into_iter().map(|child| self.delete(&plan.namespace, child))).await?;
+        Ok(())
+    }
+
+    async fn child(&self, plan: &Plan, child: &Child, live: &[Live]) -> Result<(), Error> {
+        match live.iter().find(|live| live.kind == child.kind && live.name == child.name) {
+            Some(live) if is_current(&child.object, &live.object) => return Ok(()),
+            Some(_) => {}
+            None => self.must_be_free(plan, child).await?,
+        }
+        let (kind, name) = (child.kind.as_str(), child.name.clone());
+        tracing::info!(namespace = plan.namespace, resource = plan.name, kind, name, "applies");
+        self.metrics.wrote(kind, "apply");
+        let answer = self
+            .api(child.kind, &plan.namespace)
+            .patch(&name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&child.object))
+            .await
+            .map_err(|source| Error::Write { kind, name, source })?;
+        self.remember(kind, &answer);
+        Ok(())
+    }
+
+    /// Server-side apply would take over whatever has the name.
+    async fn must_be_free(&self, plan: &Plan, child: &Child) -> Result<(), Error> {
+        let (kind, name) = (child.kind.as_str(), child.name.clone());
+        let read = self.api(child.kind, &plan.namespace).get_metadata_opt(&name).await;
+        let found = read.map_err(|source| Error::Read { kind, name: name.clone(), source })?;
+        match found {
+            Some(found) if !was_made_for(&found, plan) => Err(Error::Taken { kind, name }),
+            _ => Ok(()),
+        }
+    }
+
+    async fn delete(&self, namespace: &str, child: &Live) -> Result<(), Error> {
+        let (kind, name) = (child.kind.as_str(), child.name.clone());
+        tracing::info!(namespace, kind, name, "deletes");
+        self.metrics.wrote(kind, "delete");
+        let this_one =
+            Preconditions { uid: child.object["metadata"]["uid"].as_str().map(str::to_owned), resource_version: None };
+        let parameters = DeleteParams::background().preconditions(this_one);
+        match self.api(child.kind, namespace).delete(&name, &parameters).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
+            Err(source) => Err(Error::Delete { kind, name, source }),
+        }
+    }
+
+    /// # Errors
+    /// The API server does not take it. A resource that is gone needs none.
+    pub async fn status(&self, namespace: &str, name: &str, status: &Status) -> Result<(), Error> {
+        let kind = ApiResource::erase::<ClickStackCollector>(&());
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &kind);
+        let patch = json!({
+            "apiVersion": kind.api_version,
+            "kind": kind.kind,
+            "metadata": {"name": name, "namespace": namespace},
+            "status": status,
+        });
+        self.metrics.wrote("Status", "apply");
+        match api.patch_status(name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&patch)).await {
+            Ok(answer) => self.remember("", &answer),
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            Err(source) => return Err(Error::Status(source)),
+        }
+        Ok(())
+    }
+
+    fn api(&self, kind: Kind, namespace: &str) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), namespace, &kind.api_resource())
+    }
+
+    fn remember(&self, kind: &'static str, answer: &DynamicObject) {
+        let mut answer = serde_json::to_value(answer).unwrap_or(Value::Null);
+        answer["metadata"]["managedFields"].take();
+        self.unseen.wrote(kind, answer);
+    }
+}
+
+/// Ours without the labels we watch by, or left over from a resource of the same name that was deleted.
+fn was_made_for(found: &PartialObjectMeta<DynamicObject>, plan: &Plan) -> bool {
+    let owners = found.metadata.owner_references.iter().flatten();
+    owners.into_iter().any(|owner| {
+        owner.kind == plan.owner.kind && owner.api_version == plan.owner.api_version && owner.name == plan.owner.name
+    })
+}

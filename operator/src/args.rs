@@ -1,0 +1,38 @@
+//! The command line and its environment. Comes in: `argv`. Goes out: [`Args`]. Must not act on it.
+
+use std::net::SocketAddr;
+
+use clap::{Parser, ValueEnum};
+
+/// Makes agents and gateways of every ClickStackCollector, and says what is true of them.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "clickstack-operator", version)]
+pub struct Args {
+    /// Namespace to look after; repeat for several. None: all namespaces.
+    #[arg(long = "namespace", env = "WATCH_NAMESPACES", value_delimiter = ',', value_name = "NAMESPACE")]
+    pub namespaces: Vec<String>,
+    /// Collector image (repository:tag) of resources that name none.
+    #[arg(long, env = "CLICKSTACK_COLLECTOR_IMAGE", default_value = concat!("clickstack/clickstack-collector:", env!("CARGO_PKG_VERSION")))]
+    pub collector_image: String,
+    /// Namespace of the leader lease. Default: the client's own namespace.
+    #[arg(long, env = "POD_NAMESPACE")]
+    pub lease_namespace: Option<String>,
+    /// Name of the leader lease.
+    #[arg(long, env = "LEASE_NAME", default_value = "clickstack-operator")]
+    pub lease_name: String,
+    /// Name of this process in the lease. Default: a random one.
+    #[arg(long, env = "POD_NAME")]
+    pub identity: Option<String>,
+    /// Address of /live, /ready and /metrics.
+    #[arg(long, env = "ADMIN_ADDRESS", default_value = "0.0.0.0:8080")]
+    pub admin_address: SocketAddr,
+    /// Form of the log lines on standard error.
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}

@@ -1,0 +1,126 @@
+//! Comes in: a [`Plan`]. Goes out: every object it means, in the order in which they are needed.
+//!
+//! Pure, and the only place children come from.
+
+use crds::config::Role;
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        apps::v1::{DaemonSet, Deployment},
+        core::v1::{ConfigMap, Service, ServiceAccount},
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use kube::{Resource, core::ApiResource};
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::{labels, plan::Plan};
+
+mod access;
+mod agent;
+pub mod amount;
+mod config_map;
+mod gateway;
+mod pod;
+mod service;
+
+/// The kinds of children there are.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Kind {
+    ServiceAccount,
+    ConfigMap,
+    Service,
+    Deployment,
+    DaemonSet,
+}
+
+/// One object as it should be, as the API server is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Child {
+    pub kind: Kind,
+    pub name: String,
+    pub role: Role,
+    pub object: Value,
+}
+
+/// Everything a plan means. What pods need comes before the workloads.
+pub fn desired(plan: &Plan) -> Vec<Child> {
+    let mut children = Vec::new();
+    if let Some(gateway) = &plan.gateway {
+        children.extend(gateway::children(plan, gateway));
+    }
+    if let Some(agent) = &plan.agent {
+        children.extend(agent::children(plan, agent));
+    }
+    children.sort_by_key(|child| child.kind);
+    children
+}
+
+impl Kind {
+    pub const ALL: [Self; 5] =
+        [Self::ServiceAccount, Self::ConfigMap, Self::Service, Self::Deployment, Self::DaemonSet];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ServiceAccount => "ServiceAccount",
+            Self::ConfigMap => "ConfigMap",
+            Self::Service => "Service",
+            Self::Deployment => "Deployment",
+            Self::DaemonSet => "DaemonSet",
+        }
+    }
+
+    /// Whether it starts pods, and so must come after what pods need.
+    pub const fn is_workload(self) -> bool {
+        matches!(self, Self::Deployment | Self::DaemonSet)
+    }
+
+    pub fn api_resource(self) -> ApiResource {
+        match self {
+            Self::ServiceAccount => ApiResource::erase::<ServiceAccount>(&()),
+            Self::ConfigMap => ApiResource::erase::<ConfigMap>(&()),
+            Self::Service => ApiResource::erase::<Service>(&()),
+            Self::Deployment => ApiResource::erase::<Deployment>(&()),
+            Self::DaemonSet => ApiResource::erase::<DaemonSet>(&()),
+        }
+    }
+}
+
+/// Metadata every child has.
+fn metadata(plan: &Plan, role: Role, name: String) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(name),
+        namespace: Some(plan.namespace.clone()),
+        labels: Some(labels::all(&plan.name, role)),
+        owner_references: Some(vec![plan.owner.clone()]),
+        ..ObjectMeta::default()
+    }
+}
+
+/// Seals an object: its hash goes into an annotation, so that a later wish for less is seen too.
+fn child<K>(kind: Kind, role: Role, object: &K) -> Child
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Serialize,
+{
+    let name = object.meta().name.clone().unwrap_or_default();
+    // Kubernetes' own types always have a JSON form.
+    let mut object = serde_json::to_value(object).unwrap_or_default();
+    let seal = hash(&object.to_string(), 16);
+    object["metadata"]["annotations"] = json!({ labels::DESIRED_HASH: seal });
+    Child { kind, name, role, object }
+}
+
+/// The first `letters` hexadecimal digits of SHA-256.
+fn hash(text: &str, letters: usize) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().flat_map(|byte| [byte >> 4, byte & 15]).take(letters).map(hex_digit).collect()
+}
+
+const fn hex_digit(nibble: u8) -> char {
+    (if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }) as char
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! THE STORY: resolve → validate → desire → apply → report.
+//!
+//! Comes in: the name of a resource that something happened to. Goes out: objects, a status, and when to look
+//! again. Every way out passes the report.
+
+use std::{sync::Arc, time::Duration};
+
+use crds::{problem::Problem, v1alpha1::ClickStackCollector};
+use k8s_openapi::jiff::Timestamp;
+use kube::{Resource as _, ResourceExt as _, runtime::controller::Action};
+
+use crate::{
+    apply::Writer,
+    desired::desired,
+    error::{Backoff, Error, chain},
+    metrics::Metrics,
+    plan::Plan,
+    resolve::Reader,
+    status::{self, Observed, Outcome},
+    validate::{Refusal, validate},
+    watch::Guarded,
+};
+
+/// What a reconcile may use.
+#[derive(Debug)]
+pub struct Context {
+    pub reader: Reader,
+    pub writer: Writer,
+    pub default_image: String,
+    pub backoff: Backoff,
+    pub metrics: Metrics,
+}
+
+/// How far an attempt came. An error is reported, then returned.
+enum Attempt {
+    Applied(Box<Plan>),
+    Refused(Refusal),
+    Failed(Error),
+}
+
+/// # Errors
+/// What failed on the way; the status says so too.
+pub async fn reconcile(resource: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Error> {
+    // Children go with their owner; making them again would hold it up.
+    if resource.meta().deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
+    let _timer = context.metrics.reconciling();
+    let attempt = match &resource.0 {
+        Ok(readable) => attempt(readable, &context).await,
+        Err(unreadable) => unreadable_spec(&unreadable.error),
+    };
+    let reported = report(&resource, &attempt, &context).await;
+    if let Attempt::Failed(error) = attempt {
+        return Err(error);
+    }
+    let observed = reported?;
+    context.backoff.succeeded(&resource.uid().unwrap_or_default());
+    Ok(next_look(&observed))
+}
+
+async fn attempt(resource: &ClickStackCollector, context: &Context) -> Attempt {
+    let resolved = match context.reader.resolve(resource).await {
+        Ok(resolved) => resolved,
+        Err(error) => return Attempt::Failed(Error::Resolve(error)),
+    };
+    let plan = match validate(resource, &resolved.secret, &context.default_image) {
+        Ok(plan) => plan,
+        Err(refusal) => return Attempt::Refused(refusal),
+    };
+    match context.writer.apply(&plan, &desired(&plan), &resolved.children).await.map_err(Error::Apply) {
+        Ok(()) => Attempt::Applied(Box::new(plan)),
+        Err(error) if error.is_final() => Attempt::Refused(Refusal::Invalid(vec![Problem::new("spec", chain(&error))])),
+        Err(error) => Attempt::Failed(error),
+    }
+}
+
+/// Stored before the schema was what it is.
+fn unreadable_spec(error: &str) -> Attempt {
+    let message = format!("cannot be read ({error}); mend it and apply it again");
+    Attempt::Refused(Refusal::Invalid(vec![Problem::new("spec", message)]))
+}
+
+async fn report(resource: &Guarded, attempt: &Attempt, context: &Context) -> Result<Vec<Observed>, Error> {
+    let (name, namespace) = (resource.name_any(), resource.namespace().unwrap_or_default());
+    let previous = context.reader.status(resource).await.map_err(Error::Resolve)?;
+    let now = Timestamp::now();
+    let observed = context.reader.observed(resource, now);
+    let cause;
+    let outcome = match attempt {
+        Attempt::Applied(plan) => Outcome::Applied(plan),
+        Attempt::Refused(refusal) => Outcome::Refused(refusal),
+        Attempt::Failed(error) => {
+            cause = chain(error);
+            Outcome::Failed { cause: &cause }
+        }
+    };
+    let status = status::status(&status::Input {
+        name: &name,
+        namespace: &namespace,
+        generation: resource.meta().generation.unwrap_or_default(),
+        previous: previous.as_ref(),
+        outcome,
+        observed: &observed,
+        now,
+    });
+    if previous.as_ref() != Some(&status) {
+        context.writer.status(&namespace, &name, &status).await.map_err(Error::Report)?;
+    }
+    Ok(observed)
+}
+
+/// Everything wakes by itself but the passing of time.
+fn next_look(observed: &[Observed]) -> Action {
+    let settles_in = observed.iter().filter_map(|seen| seen.settles_in).min();
+    settles_in.map_or_else(Action::await_change, |left| Action::requeue(left + Duration::from_millis(20)))
+}
+
+/// What becomes of a failed reconcile: it is counted, logged, and tried again later each time.
+#[expect(clippy::needless_pass_by_value, reason = "the controller's signature")]
+pub fn failed(resource: Arc<Guarded>, error: &Error, context: Arc<Context>) -> Action {
+    let delay = context.backoff.failed(&resource.uid().unwrap_or_default());
+    context.metrics.failed(error.reason());
+    tracing::warn!(
+        namespace = resource.namespace(),
+        resource = resource.name_any(),
+        error = chain(error),
+        retry_in_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+        "reconcile failed"
+    );
+    Action::requeue(delay)
+}

@@ -1,0 +1,248 @@
+//! READS: everything the spec points at, the children there are, and how their pods fare.
+//!
+//! Comes in: a resource. Goes out: [`Resolved`], [`Observed`]. Must not write, and must not keep secret values: of
+//! a Secret only the names of its keys leave this module.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use crds::{
+    config::Role,
+    v1alpha1::{ClickStackCollector, Status},
+};
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        apps::v1::{DaemonSet, Deployment},
+        core::v1::{self, Pod},
+    },
+    jiff::Timestamp,
+};
+use kube::{
+    Api, Client, Resource, ResourceExt as _,
+    core::{ApiResource, DynamicObject},
+    runtime::reflector::{ObjectRef, Store},
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    desired::Kind,
+    labels,
+    status::{Observed, Workload, pods},
+    watch::{Caches, Guarded},
+};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the first lists of the watches are not complete after {0:?}; see the log for the watch that fails")]
+    NotSynced(Duration),
+    #[error("cannot read Secret {name}")]
+    Secret { name: String, source: kube::Error },
+    #[error("cannot read the resource's status")]
+    Status(#[source] kube::Error),
+}
+
+/// What the spec points at, and what is there.
+#[derive(Debug)]
+pub struct Resolved {
+    pub secret: Secret,
+    pub children: Vec<Live>,
+}
+
+/// The Secret with the credentials.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Secret {
+    #[default]
+    Missing,
+    Found {
+        keys: BTreeSet<String>,
+    },
+}
+
+/// A child as it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Live {
+    pub kind: Kind,
+    pub name: String,
+    pub object: Value,
+}
+
+/// Answers questions about one scope.
+pub struct Reader {
+    client: Client,
+    caches: Caches,
+    /// Keys of the Secrets in use, with the version they were read at.
+    secrets: Mutex<HashMap<(String, String), (String, BTreeSet<String>)>>,
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").finish_non_exhaustive()
+    }
+}
+
+/// Lists of a large cluster take seconds; a watch that may not list never comes.
+const SYNC_WITHIN: Duration = Duration::from_secs(30);
+
+impl Reader {
+    pub fn new(client: Client, caches: Caches) -> Self {
+        Self { client, caches, secrets: Mutex::default() }
+    }
+
+    /// # Errors
+    /// The caches are not filled, or the Secret cannot be read.
+    pub async fn resolve(&self, resource: &ClickStackCollector) -> Result<Resolved, Error> {
+        self.synced().await?;
+        let namespace = resource.namespace().unwrap_or_default();
+        let secret = match &resource.spec.clickhouse.credentials {
+            Some(credentials) => self.secret(&namespace, &credentials.secret_name).await?,
+            None => Secret::Missing,
+        };
+        Ok(Resolved { secret, children: self.children(resource) })
+    }
+
+    /// # Errors
+    /// The caches are not filled yet.
+    pub async fn synced(&self) -> Result<(), Error> {
+        let synced = tokio::time::timeout(SYNC_WITHIN, self.caches.synced()).await;
+        synced.ok().and_then(Result::ok).ok_or(Error::NotSynced(SYNC_WITHIN))
+    }
+
+    /// Children that belong to this very resource, own writes included.
+    pub fn children(&self, resource: &impl Resource) -> Vec<Live> {
+        let namespace = resource.meta().namespace.clone().unwrap_or_default();
+        let uid = resource.meta().uid.clone().unwrap_or_default();
+        let mut found = Vec::new();
+        for kind in Kind::ALL {
+            let watched = match kind {
+                Kind::ServiceAccount => self.watched(&self.caches.service_accounts, &namespace, &uid),
+                Kind::ConfigMap => self.watched(&self.caches.config_maps, &namespace, &uid),
+                Kind::Service => self.watched(&self.caches.services, &namespace, &uid),
+                Kind::Deployment => self.watched(&self.caches.deployments, &namespace, &uid),
+                Kind::DaemonSet => self.watched(&self.caches.daemon_sets, &namespace, &uid),
+            };
+            let written = self.caches.unseen.all(kind.as_str(), &namespace);
+            let written = written.into_iter().filter(|object| is_owned(object, &uid));
+            found.extend(merged(watched, written).into_iter().map(|(name, object)| Live { kind, name, object }));
+        }
+        found
+    }
+
+    /// How the roles of a resource fare, of those that have a workload.
+    pub fn observed(&self, resource: &impl Resource, now: Timestamp) -> Vec<Observed> {
+        let pods = self.pods(resource);
+        let children = self.children(resource);
+        let workloads = children.iter().filter_map(|child| workload(child).map(|found| (child, found)));
+        workloads
+            .filter_map(|(child, (role, mut workload))| {
+                // A workload that is going away has nothing to say.
+                child.object["metadata"]["deletionTimestamp"].is_null().then(|| {
+                    let of_role = pods.iter().filter(|pod| labels::role_of(pod.labels()) == Some(role));
+                    let summary = pods::summary(of_role.map(AsRef::as_ref), now);
+                    let mut troubles = summary.troubles;
+                    troubles.append(&mut workload.troubles);
+                    Observed { role, workload, steady_pods: summary.steady, troubles, settles_in: summary.settles_in }
+                })
+            })
+            .collect()
+    }
+
+    /// The status last written, which the watch may not have brought yet.
+    ///
+    /// # Errors
+    /// A resource that cannot be read as a whole is asked for, and the answer does not come.
+    pub async fn status(&self, resource: &Guarded) -> Result<Option<Status>, Error> {
+        let (name, namespace) = (resource.name_any(), resource.namespace().unwrap_or_default());
+        let stored = self.caches.resources.get(&ObjectRef::from_obj(resource));
+        let version = stored.as_ref().and_then(|stored| stored.resource_version());
+        if let Some(mut written) = self.caches.unseen.newer("", &namespace, &name, version.as_deref()) {
+            return Ok(serde_json::from_value(written["status"].take()).ok());
+        }
+        if let Some(Ok(stored)) = stored.as_ref().map(|stored| &stored.0) {
+            return Ok(stored.status.clone());
+        }
+        let kind = ApiResource::erase::<ClickStackCollector>(&());
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &namespace, &kind);
+        let object = api.get_opt(&name).await.map_err(Error::Status)?;
+        Ok(object.and_then(|mut object| serde_json::from_value(object.data["status"].take()).ok()))
+    }
+
+    fn watched<K>(&self, store: &Store<K>, namespace: &str, uid: &str) -> Vec<Value>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Serialize,
+    {
+        let is_child = |object: &K| {
+            let owners = object.meta().owner_references.iter().flatten();
+            object.meta().namespace.as_deref() == Some(namespace) && owners.into_iter().any(|owner| owner.uid == uid)
+        };
+        store.state_filter(is_child).iter().filter_map(|object| serde_json::to_value(object.as_ref()).ok()).collect()
+    }
+
+    fn pods(&self, resource: &impl Resource) -> Vec<std::sync::Arc<Pod>> {
+        let meta = resource.meta();
+        self.caches.pods.state_filter(|pod| {
+            pod.metadata.namespace == meta.namespace && pod.labels().get(labels::INSTANCE) == meta.name.as_ref()
+        })
+    }
+
+    /// The keys of a Secret, read again only when its version changed.
+    async fn secret(&self, namespace: &str, name: &str) -> Result<Secret, Error> {
+        let key = (namespace.to_owned(), name.to_owned());
+        let watched = self.caches.secrets.get(&ObjectRef::new(name).within(namespace));
+        let version = watched.and_then(|secret| secret.metadata.resource_version.clone());
+        if let Some((known, keys)) = self.secrets.lock().unwrap_or_else(PoisonError::into_inner).get(&key)
+            && Some(known) == version.as_ref()
+        {
+            return Ok(Secret::Found { keys: keys.clone() });
+        }
+        let api: Api<v1::Secret> = Api::namespaced(self.client.clone(), namespace);
+        let read = api.get_opt(name).await.map_err(|source| Error::Secret { name: name.to_owned(), source })?;
+        let mut known = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(secret) = read else {
+            known.remove(&key);
+            return Ok(Secret::Missing);
+        };
+        let version = secret.resource_version().unwrap_or_default();
+        let keys: BTreeSet<_> = secret.data.into_iter().flatten().map(|(key, _)| key).collect();
+        known.insert(key, (version, keys.clone()));
+        Ok(Secret::Found { keys })
+    }
+}
+
+/// By name, the newer of the two.
+fn merged(watched: Vec<Value>, written: impl Iterator<Item = Value>) -> HashMap<String, Value> {
+    let name = |object: &Value| object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let version = |object: &Value| object["metadata"]["resourceVersion"].as_str().and_then(|v| v.parse::<u64>().ok());
+    let mut objects: HashMap<_, _> = watched.into_iter().map(|object| (name(&object), object)).collect();
+    for object in written {
+        let name = name(&object);
+        if objects.get(&name).is_none_or(|known| version(known) < version(&object)) {
+            objects.insert(name, object);
+        }
+    }
+    objects
+}
+
+fn is_owned(object: &Value, uid: &str) -> bool {
+    let owners = object["metadata"]["ownerReferences"].as_array();
+    owners.into_iter().flatten().any(|owner| owner["uid"] == uid)
+}
+
+fn workload(child: &Live) -> Option<(Role, Workload)> {
+    match child.kind {
+        Kind::Deployment => {
+            let deployment: Deployment = serde_json::from_value(child.object.clone()).ok()?;
+            Some((Role::Gateway, Workload::from(&deployment)))
+        }
+        Kind::DaemonSet => {
+            let daemon_set: DaemonSet = serde_json::from_value(child.object.clone()).ok()?;
+            Some((Role::Agent, Workload::from(&daemon_set)))
+        }
+        Kind::ServiceAccount | Kind::ConfigMap | Kind::Service => None,
+    }
+}

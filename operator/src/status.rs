@@ -1,0 +1,128 @@
+//! Comes in: what was decided and what was seen. Goes out: the status, by one chain of checks for each condition.
+//!
+//! Pure. Must not claim anything of a generation that was not seen rolled out.
+
+use std::time::Duration;
+
+use crds::{
+    config::Role,
+    v1alpha1::{Endpoints, RoleStatus, Status, condition},
+};
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::{Condition, Time},
+    jiff::Timestamp,
+};
+
+use crate::{names, plan::Plan, validate::Refusal};
+
+mod conditions;
+pub mod pods;
+pub mod workload;
+
+pub use pods::Trouble;
+pub use workload::Workload;
+
+/// How this reconcile went.
+#[derive(Debug)]
+pub enum Outcome<'a> {
+    /// Every child is written as planned.
+    Applied(&'a Plan),
+    /// Nothing was written: the spec cannot work, or waits for something.
+    Refused(&'a Refusal),
+    /// The attempt failed and will be repeated; the text names the operation and its causes.
+    Failed { cause: &'a str },
+}
+
+/// What is there of one role.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    pub role: Role,
+    pub workload: Workload,
+    /// Pods that are ready and have stayed up long enough to be believed.
+    pub steady_pods: i32,
+    /// What a person should know of, worst first.
+    pub troubles: Vec<Trouble>,
+    /// When a pod that only needs to stay up will have done so.
+    pub settles_in: Option<Duration>,
+}
+
+/// What a status is made from.
+#[derive(Debug)]
+pub struct Input<'a> {
+    pub name: &'a str,
+    pub namespace: &'a str,
+    pub generation: i64,
+    pub previous: Option<&'a Status>,
+    pub outcome: Outcome<'a>,
+    pub observed: &'a [Observed],
+    pub now: Timestamp,
+}
+
+pub fn status(input: &Input<'_>) -> Status {
+    let previous = input.previous.cloned().unwrap_or_default();
+    let role = |role| input.observed.iter().find(|seen| seen.role == role).map(role_status);
+    let endpoints = match &input.outcome {
+        Outcome::Applied(plan) => plan.gateway.as_ref().map(|_| endpoints(input)),
+        Outcome::Refused(_) | Outcome::Failed { .. } => previous.endpoints,
+    };
+    let applied_generation = match &input.outcome {
+        Outcome::Applied(_) => Some(input.generation),
+        Outcome::Refused(_) | Outcome::Failed { .. } => previous.applied_generation,
+    };
+    let conditions =
+        conditions::of(input, applied_generation).into_iter().map(|fact| dated(fact, &previous.conditions, input));
+    Status {
+        observed_generation: Some(input.generation),
+        applied_generation,
+        conditions: conditions.collect(),
+        endpoints,
+        gateway: role(Role::Gateway),
+        agent: role(Role::Agent),
+    }
+}
+
+/// A condition before it has dates.
+#[derive(Clone, Debug, PartialEq)]
+struct Fact {
+    type_: &'static str,
+    is_true: bool,
+    reason: String,
+    message: String,
+}
+
+/// The time of a condition is the time its status last changed, not the time it was last looked at.
+fn dated(fact: Fact, previous: &[Condition], input: &Input<'_>) -> Condition {
+    let status = if fact.is_true { "True" } else { "False" };
+    let unchanged = previous.iter().find(|old| old.type_ == fact.type_ && old.status == status);
+    Condition {
+        type_: fact.type_.to_owned(),
+        status: status.to_owned(),
+        reason: fact.reason,
+        message: fact.message,
+        observed_generation: Some(input.generation),
+        // Seconds are what the API keeps; a finer time would never equal what is read back.
+        last_transition_time: unchanged.map_or_else(
+            || Time(Timestamp::from_second(input.now.as_second()).unwrap_or(input.now)),
+            |old| old.last_transition_time.clone(),
+        ),
+    }
+}
+
+fn role_status(seen: &Observed) -> RoleStatus {
+    let Workload { desired, ready, updated, revision, .. } = &seen.workload;
+    RoleStatus {
+        desired: *desired,
+        ready: *ready,
+        updated: *updated,
+        pods: format!("{ready}/{desired}"),
+        revision: revision.clone(),
+    }
+}
+
+fn endpoints(input: &Input<'_>) -> Endpoints {
+    let host = names::host(&names::role(input.name, Role::Gateway), input.namespace);
+    Endpoints { grpc: format!("{host}:4317"), http: format!("http://{host}:4318") }
+}
+
+#[cfg(test)]
+mod tests;

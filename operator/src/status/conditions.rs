@@ -1,0 +1,137 @@
+//! The conditions, each by its own chain of checks: the first that applies is told. Pure.
+
+use crds::{config::Role, problem::Problem};
+
+use super::{Fact, Input, Observed, Outcome, Trouble, condition};
+use crate::validate::Refusal;
+
+/// The API's limit is 32768; a person's is less.
+const LONGEST_MESSAGE: usize = 2048;
+
+pub(super) fn of(input: &Input<'_>, applied: Option<i64>) -> Vec<Fact> {
+    let ready = ready(input, applied);
+    let progressing = progressing(input);
+    let is_stalled = matches!(input.outcome, Outcome::Refused(Refusal::Invalid(_)));
+    let mut facts = vec![ready.clone(), config_valid(input, applied), progressing, degraded(input, applied)];
+    if is_stalled {
+        facts.push(Fact { type_: condition::STALLED, is_true: true, ..ready });
+    } else if !ready.is_true {
+        facts.push(Fact { type_: condition::RECONCILING, is_true: true, ..ready });
+    }
+    for fact in &mut facts {
+        fact.message = shortened(std::mem::take(&mut fact.message));
+    }
+    facts
+}
+
+fn ready(input: &Input<'_>, applied: Option<i64>) -> Fact {
+    let fact = |is_true, reason: &str, message| fact(condition::READY, is_true, reason, message);
+    match &input.outcome {
+        Outcome::Refused(refusal) => refused(condition::READY, refusal, applied),
+        Outcome::Failed { cause } => fact(false, "ReconcileError", failed(cause)),
+        Outcome::Applied(_) => match input.observed.iter().find_map(unready) {
+            Some((reason, message)) => fact(false, reason, message),
+            None => fact(true, "AllReady", summary(input.observed)),
+        },
+    }
+}
+
+/// Why a role is not ready, if it is not.
+fn unready(seen: &Observed) -> Option<(&'static str, String)> {
+    let reason = match seen.role {
+        Role::Gateway => "GatewayNotReady",
+        Role::Agent => "AgentNotReady",
+    };
+    let role = seen.role.as_str();
+    let workload = &seen.workload;
+    if let Some(trouble) = seen.troubles.first() {
+        return Some((reason, trouble.message.clone()));
+    }
+    if !workload.is_believed {
+        return Some(("RollingOut", format!("the {role}s of this generation are being started")));
+    }
+    if let Some(left) = workload.rollout_left() {
+        return Some(("RollingOut", format!("{role}: {left}")));
+    }
+    let ready = workload.ready.min(workload.available).min(seen.steady_pods);
+    (ready < workload.desired).then(|| (reason, format!("{ready} of {} {role} pods are ready", workload.desired)))
+}
+
+fn config_valid(input: &Input<'_>, applied: Option<i64>) -> Fact {
+    match &input.outcome {
+        Outcome::Refused(refusal @ Refusal::Invalid(_)) => refused(condition::CONFIG_VALID, refusal, applied),
+        _ => fact(condition::CONFIG_VALID, true, "Accepted", "the spec can work".to_owned()),
+    }
+}
+
+fn progressing(input: &Input<'_>) -> Fact {
+    let fact = |is_true, reason: &str, message| fact(condition::PROGRESSING, is_true, reason, message);
+    match &input.outcome {
+        Outcome::Refused(Refusal::Invalid(_)) => {
+            fact(false, "ConfigInvalid", "waits for a change of the spec".to_owned())
+        }
+        Outcome::Refused(Refusal::SecretMissing { .. }) => {
+            fact(false, "SecretMissing", "waits for the Secret".to_owned())
+        }
+        Outcome::Failed { cause } => fact(true, "Retrying", failed(cause)),
+        Outcome::Applied(_) => {
+            let rolling = input.observed.iter().find_map(|seen| {
+                let left = seen.workload.rollout_left();
+                let left = left.or_else(|| (!seen.workload.is_believed).then(|| "not started yet".to_owned()));
+                left.map(|left| format!("{}: {left}", seen.role.as_str()))
+            });
+            match rolling {
+                Some(message) => fact(true, "RollingOut", message),
+                None => fact(false, "RolledOut", "every pod is of this generation".to_owned()),
+            }
+        }
+    }
+}
+
+fn degraded(input: &Input<'_>, applied: Option<i64>) -> Fact {
+    match &input.outcome {
+        Outcome::Refused(refusal) => {
+            let refused = refused(condition::DEGRADED, refusal, applied);
+            Fact { is_true: true, ..refused }
+        }
+        Outcome::Failed { cause } => fact(condition::DEGRADED, true, "ReconcileError", failed(cause)),
+        Outcome::Applied(_) => match input.observed.iter().flat_map(|seen| &seen.troubles).next() {
+            Some(Trouble { reason, message, .. }) => fact(condition::DEGRADED, true, reason, message.clone()),
+            None => fact(condition::DEGRADED, false, "AsDesired", "nothing is wrong".to_owned()),
+        },
+    }
+}
+
+fn refused(type_: &'static str, refusal: &Refusal, applied: Option<i64>) -> Fact {
+    let (reason, message) = match refusal {
+        Refusal::Invalid(problems) => {
+            ("ConfigInvalid", problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; "))
+        }
+        Refusal::SecretMissing { message } => ("SecretMissing", message.clone()),
+    };
+    let still = applied.map_or_else(String::new, |generation| format!("; generation {generation} keeps running"));
+    fact(type_, false, reason, message + &still)
+}
+
+fn failed(cause: &str) -> String {
+    format!("{cause}; it is tried again")
+}
+
+fn summary(observed: &[Observed]) -> String {
+    let roles = observed.iter().map(|seen| {
+        let noun = if seen.workload.desired == 1 { "pod is" } else { "pods are" };
+        format!("{} {} {noun} ready", seen.workload.desired, seen.role.as_str())
+    });
+    roles.collect::<Vec<_>>().join(", ")
+}
+
+fn fact(type_: &'static str, is_true: bool, reason: &str, message: String) -> Fact {
+    Fact { type_, is_true, reason: reason.to_owned(), message }
+}
+
+fn shortened(message: String) -> String {
+    match message.char_indices().nth(LONGEST_MESSAGE) {
+        Some((end, _)) => format!("{} …", &message[..end]),
+        None => message,
+    }
+}

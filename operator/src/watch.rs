@@ -1,0 +1,191 @@
+//! Which object wakes which ClickStackCollector, and what is remembered of all of them.
+//!
+//! Comes in: watches of the API server. Goes out: a controller that wakes, and [`Caches`] that are never behind
+//! what woke it. Must not decide anything.
+
+use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
+
+use crds::v1alpha1::ClickStackCollector;
+use futures::{Stream, StreamExt as _, TryStreamExt as _, future};
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        apps::v1::{DaemonSet, Deployment},
+        core::v1::{ConfigMap, Pod, PodStatus, Secret, Service, ServiceAccount},
+    },
+};
+use kube::{
+    Api, Client, Resource, ResourceExt as _,
+    core::{DeserializeGuard, PartialObjectMeta},
+    runtime::{
+        Controller, PredicateConfig, WatchStreamExt as _, predicates,
+        reflector::{self, ObjectRef, Store, store::Writer},
+        watcher,
+    },
+};
+use serde::de::DeserializeOwned;
+
+use crate::{desired::Kind, labels};
+
+pub mod unseen;
+
+use unseen::Unseen;
+
+/// A resource that may have been stored before the schema was what it is: one that cannot be read must not hide
+/// the others.
+pub type Guarded = DeserializeGuard<ClickStackCollector>;
+
+/// Everything the operator knows of one scope (all namespaces, or one) without asking.
+#[derive(Clone, Debug)]
+pub struct Caches {
+    pub resources: Store<Guarded>,
+    pub service_accounts: Store<ServiceAccount>,
+    pub config_maps: Store<ConfigMap>,
+    pub services: Store<Service>,
+    pub deployments: Store<Deployment>,
+    pub daemon_sets: Store<DaemonSet>,
+    pub pods: Store<Pod>,
+    /// Names and versions of Secrets. Their contents are not watched.
+    pub secrets: Store<PartialObjectMeta<Secret>>,
+    /// Own writes that the stores have not seen yet.
+    pub unseen: Arc<Unseen>,
+}
+
+impl Caches {
+    /// Ends when everything that existed at the start is known; before that, whatever exists would look missing.
+    ///
+    /// # Errors
+    /// The watches have ended.
+    pub async fn synced(&self) -> Result<(), reflector::store::WriterDropped> {
+        self.resources.wait_until_ready().await?;
+        self.service_accounts.wait_until_ready().await?;
+        self.config_maps.wait_until_ready().await?;
+        self.services.wait_until_ready().await?;
+        self.deployments.wait_until_ready().await?;
+        self.daemon_sets.wait_until_ready().await?;
+        self.pods.wait_until_ready().await?;
+        self.secrets.wait_until_ready().await
+    }
+}
+
+/// The controller of one scope and its caches; `None` is all namespaces. Nothing is read before it runs.
+pub fn watch(client: &Client, namespace: Option<&str>) -> (Controller<Guarded>, Caches) {
+    let unseen = Arc::new(Unseen::default());
+    let source = Source { client: client.clone(), namespace: namespace.map(str::to_owned), unseen: unseen.clone() };
+    let everything = watcher::Config::default();
+    let ours = watcher::Config::default().labels(&labels::watched());
+
+    let (resources, triggers) = source.objects::<Guarded>(None, everything.clone(), |_| {});
+    let (service_accounts, accounts) = source.objects(Some(Kind::ServiceAccount), ours.clone(), |_| {});
+    let (config_maps, maps) = source.objects(Some(Kind::ConfigMap), ours.clone(), |_| {});
+    let (services, addresses) = source.objects(Some(Kind::Service), ours.clone(), |_| {});
+    let (deployments, gateways) = source.objects(Some(Kind::Deployment), ours.clone(), |_| {});
+    let (daemon_sets, agents) = source.objects(Some(Kind::DaemonSet), ours.clone(), |_| {});
+    let (pods, pod_events) = source.objects(None, ours, prune_pod);
+    let (secrets, secret_events) = source.objects(None, everything, prune_metadata);
+
+    // Own status writes must not wake: a status that tells of a failure would defeat the back-off.
+    let changes = triggers.predicate_filter(predicates::generation, PredicateConfig::default());
+    let readers = resources.clone();
+    let controller = Controller::for_stream(changes, resources.clone())
+        .owns_stream(accounts)
+        .owns_stream(maps)
+        .owns_stream(addresses)
+        .owns_stream(gateways)
+        .owns_stream(agents)
+        .watches_stream(pod_events, |pod: Pod| resource_of(&pod))
+        .watches_stream(secret_events, move |secret| users_of(&readers, &secret));
+    let caches =
+        Caches { resources, service_accounts, config_maps, services, deployments, daemon_sets, pods, secrets, unseen };
+    (controller, caches)
+}
+
+struct Source {
+    client: Client,
+    namespace: Option<String>,
+    unseen: Arc<Unseen>,
+}
+
+type Objects<K> = futures::stream::BoxStream<'static, Result<K, watcher::Error>>;
+
+impl Source {
+    /// A store and the stream that fills it. Without a kind it is not written by `apply`, except for the
+    /// resource's own status.
+    fn objects<K>(&self, kind: Option<Kind>, config: watcher::Config, prune: fn(&mut K)) -> (Store<K>, Objects<K>)
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+        K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    {
+        let api = match &self.namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        };
+        let writer = Writer::default();
+        let reader = writer.as_reader();
+        let unseen = self.unseen.clone();
+        let events = watcher(api, config).default_backoff().modify(move |object: &mut K| {
+            object.managed_fields_mut().clear();
+            prune(object);
+        });
+        let events = events.reflect(writer).inspect_ok(move |event| forget(&unseen, kind, event));
+        (reader, logged(events.touched_objects()).boxed())
+    }
+}
+
+/// A watch that fails is repeated, later each time; a person must see why.
+fn logged<K>(objects: impl Stream<Item = Result<K, watcher::Error>>) -> impl Stream<Item = Result<K, watcher::Error>>
+where
+    K: Resource<DynamicType = ()>,
+{
+    objects.filter(|object| {
+        if let Err(error) = object {
+            tracing::warn!(kind = %K::kind(&()), error = crate::error::chain(error), "a watch failed");
+        }
+        future::ready(object.is_ok())
+    })
+}
+
+/// Runs after the store has taken the event in.
+fn forget<K: Resource<DynamicType = ()>>(unseen: &Unseen, kind: Option<Kind>, event: &watcher::Event<K>) {
+    let kind = kind.map_or("", Kind::as_str);
+    match event {
+        watcher::Event::Apply(object) => unseen.seen(kind, object.meta()),
+        watcher::Event::Delete(object) => unseen.deleted(kind, object.meta()),
+        watcher::Event::InitDone => unseen.listed(kind),
+        watcher::Event::Init | watcher::Event::InitApply(_) => {}
+    }
+}
+
+fn resource_of(pod: &Pod) -> Option<ObjectRef<Guarded>> {
+    let name = pod.labels().get(labels::INSTANCE)?;
+    Some(ObjectRef::new(name).within(&pod.namespace()?))
+}
+
+fn users_of(resources: &Store<Guarded>, secret: &PartialObjectMeta<Secret>) -> Vec<ObjectRef<Guarded>> {
+    let uses = |guarded: &Guarded| {
+        let Ok(resource) = &guarded.0 else { return false };
+        let credentials = resource.spec.clickhouse.credentials.as_ref();
+        resource.namespace() == secret.namespace()
+            && credentials.is_some_and(|credentials| Some(&credentials.secret_name) == secret.metadata.name.as_ref())
+    };
+    resources.state_filter(uses).iter().map(|resource| ObjectRef::from_obj(resource.as_ref())).collect()
+}
+
+/// Keeps what `status` looks at: a large cluster has many pods.
+fn prune_pod(pod: &mut Pod) {
+    pod.spec = None;
+    pod.metadata.annotations = None;
+    pod.metadata.owner_references = None;
+    pod.status = pod.status.take().map(|status| PodStatus {
+        phase: status.phase,
+        conditions: status.conditions,
+        container_statuses: status.container_statuses,
+        ..PodStatus::default()
+    });
+}
+
+fn prune_metadata(secret: &mut PartialObjectMeta<Secret>) {
+    secret.metadata.annotations = None;
+    secret.metadata.labels = Some(BTreeMap::new());
+    secret.metadata.owner_references = None;
+}
