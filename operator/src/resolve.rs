@@ -72,12 +72,17 @@ pub struct Live {
     pub object: Value,
 }
 
+/// Namespace and name.
+type SecretName = (String, String);
+/// The version they were read at, and the keys.
+type SecretKeys = (String, BTreeSet<String>);
+
 /// Answers questions about one scope.
 pub struct Reader {
     client: Client,
     caches: Caches,
     /// Keys of the Secrets in use, with the version they were read at.
-    secrets: Mutex<HashMap<(String, String), (String, BTreeSet<String>)>>,
+    secrets: Mutex<HashMap<SecretName, SecretKeys>>,
 }
 
 impl fmt::Debug for Reader {

@@ -18,11 +18,7 @@ pub(super) fn gateway(plan: &Plan) -> Child {
 /// Every ready gateway by its own address, for agents, which balance by themselves: one HTTP/2 connection through
 /// the other Service would stay with one gateway for ever.
 pub(super) fn gateway_pods(plan: &Plan) -> Child {
-    let spec = ServiceSpec {
-        cluster_ip: Some("None".to_owned()),
-        publish_not_ready_addresses: Some(false),
-        ..spec(plan, Role::Gateway, vec![grpc()])
-    };
+    let spec = ServiceSpec { cluster_ip: Some("None".to_owned()), ..spec(plan, Role::Gateway, vec![grpc()]) };
     service(plan, Role::Gateway, names::gateway_pods(&plan.name), spec)
 }
 

@@ -59,7 +59,7 @@ impl Lease {
                 }
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::warn!(error = chain(&error), lease = self.name, "cannot read or write the lease")
+                    tracing::warn!(error = chain(&error), lease = self.name, "cannot read or write the lease");
                 }
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -97,7 +97,7 @@ impl Lease {
         match tokio::time::timeout(Duration::from_secs(5), released).await {
             Ok(Ok(())) => tracing::info!("released the lease"),
             Ok(Err(error)) => {
-                tracing::warn!(error = chain(&error), "cannot release the lease; others wait for its end")
+                tracing::warn!(error = chain(&error), "cannot release the lease; others wait for its end");
             }
             Err(_) => tracing::warn!("cannot release the lease in time; others wait for its end"),
         }
