@@ -1,3 +1,9 @@
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::type_complexity,
+    reason = "a table reads best with its values in place"
+)]
+
 use crds::problem::Problem;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 use serde_json::json;

@@ -1,6 +1,5 @@
 // Comes in: the parts that decide. Goes out: whether they decide rightly, without a cluster.
 // Must not need root, or link Kubernetes.
-
 package lifecycle
 
 import (
