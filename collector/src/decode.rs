@@ -3,5 +3,4 @@
 //! Comes in: the body of a delivery. Goes out: groups and records, borrowed from it, one after another in the
 //! order of the request. Must not keep, copy or judge a record.
 
-pub mod inflate;
 pub mod otlp;

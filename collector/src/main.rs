@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::Parser;
 use collector::{
     run,
     settings::{self, Settings},
@@ -13,12 +13,6 @@ use collector::{
 /// Takes telemetry over OTLP and stores it in ClickHouse, for ClickStack.
 #[derive(Debug, Parser)]
 #[command(name = "clickstack-collector", version)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
 enum Command {
     /// Run until SIGTERM.
     Run(File),
@@ -36,7 +30,7 @@ struct File {
 }
 
 fn main() -> ExitCode {
-    let Cli { command } = Cli::parse();
+    let command = Command::parse();
     let (Command::Run(file) | Command::CheckConfig(file) | Command::Migrate(file)) = &command;
     let settings = match Settings::load(&file.config) {
         Ok(settings) => settings,

@@ -18,6 +18,7 @@ use crate::{
     signal::Signal,
 };
 
+mod inflate;
 pub mod listener;
 pub mod otlp_grpc;
 pub mod otlp_http;

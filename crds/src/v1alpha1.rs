@@ -3,6 +3,8 @@
 //! Everything the API server can check by itself is in the schema: required fields, ranges, enums and CEL
 //! rules, with the remedy in the message. What needs the world (Secrets) is checked by the operator.
 
+#![allow(clippy::duplicated_attributes, reason = "every printer column states its type")]
+
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 

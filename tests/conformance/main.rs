@@ -1,4 +1,7 @@
-//! Rows in a real ClickHouse compared with what was sent.
-#![expect(clippy::panic, reason = "a test says what is wrong by failing")]
+//! Both binaries' rows in a real ClickHouse, compared with what was sent.
 
+mod bad_input;
 mod engine;
+mod outages;
+mod rows;
+mod schema;

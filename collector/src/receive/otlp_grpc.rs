@@ -16,15 +16,10 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::{
     Answer, Intake, full,
+    inflate::{Encoding, InflateError, inflate},
     status::{Code, export_response, status},
 };
-use crate::{
-    ack::Outcome,
-    budget::Permit,
-    decode::inflate::{Encoding, InflateError, inflate},
-    delivery::Transport,
-    signal::Signal,
-};
+use crate::{ack::Outcome, budget::Permit, delivery::Transport, signal::Signal};
 
 /// A flag and the length of the message.
 const PREFIX: usize = 5;

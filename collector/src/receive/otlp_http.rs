@@ -10,14 +10,10 @@ use hyper::body::Incoming;
 
 use super::{
     Answer, Intake, full,
+    inflate::{Encoding, InflateError, inflate},
     status::{Code, export_response, status},
 };
-use crate::{
-    ack::Outcome,
-    decode::inflate::{Encoding, InflateError, inflate},
-    delivery::Transport,
-    signal::Signal,
-};
+use crate::{ack::Outcome, delivery::Transport, signal::Signal};
 
 const PROTOBUF: &str = "application/x-protobuf";
 
