@@ -1,11 +1,20 @@
 # Thin: every line is one a person could type. `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help test lint unit tidy conformance prepare engines sdk images cluster cluster-stop crds
+.PHONY: help demo demo-stop test lint unit tidy conformance e2e prepare engines sdk images cluster cluster-stop crds
+
+# Without it the API server calls itself v0.0.0; see tests/cluster/go.mod.
+KUBERNETES_VERSION := -X k8s.io/component-base/version.gitVersion=v1.35.4 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=35
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
-test: lint unit tidy engines sdk conformance ## everything that must pass, cheapest first
+demo: prepare images ## the main job end to end: build, cluster, one resource, logs, rows
+	cargo run --quiet --locked -p tests --bin demo
+
+demo-stop: cluster-stop ## stop the demo, its ClickHouse and its cluster
+	cargo run --quiet --locked -p tests --bin demo -- stop
+
+test: lint unit tidy conformance e2e ## everything that must pass, cheapest first
 
 lint: ## formatting and clippy
 	cargo fmt --all --check
@@ -20,8 +29,11 @@ tidy: ## the repository's laws
 conformance: engines ## rows in a real ClickHouse compared with what was sent
 	cargo test --locked -p tests --test conformance
 
+e2e: prepare images ## the whole product on a real cluster
+	cargo test --locked -p tests --test e2e -- --test-threads=1
+
 prepare: target/cluster engines sdk ## install what this machine lacks
-	target/cluster install
+	$(if $(KUBECONFIG),,target/cluster install)
 
 engines: ## get the ClickHouse server once
 	cargo run --quiet --locked -p tests --bin clickhouse -- fetch
@@ -42,7 +54,7 @@ crds: ## write the generated resource definition
 	cp crds/yaml/clickstackcollectors.yaml helm/crds/clickstackcollectors.yaml
 
 target/cluster: tests/cluster/go.mod tests/cluster/go.sum $(wildcard tests/cluster/*.go tests/cluster/*/*.go)
-	go build -C tests/cluster -o ../../target/cluster .
+	CGO_ENABLED=0 go build -C tests/cluster -o ../../target/cluster -trimpath -ldflags "-s -w $(KUBERNETES_VERSION)" .
 
 target/venv/installed: tests/senders/requirements.txt
 	python3 -m venv target/venv

@@ -1,5 +1,7 @@
 //! Both binaries' rows in a real ClickHouse, compared with what was sent.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod bad_input;
 mod engine;
 mod outages;

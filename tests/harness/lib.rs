@@ -4,6 +4,7 @@
 //! with the logs that explain it. Must not know what any one test is about, sleep for luck, or skip.
 
 pub mod clickhouse;
+pub mod cluster;
 pub mod collector;
 pub mod engines;
 pub mod http;

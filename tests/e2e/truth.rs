@@ -1,0 +1,93 @@
+//! What the status says, against what is.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tests::cluster::Namespace;
+use tests::wait::eventually;
+
+use crate::cluster;
+
+fn condition(status: &Value, name: &str) -> Value {
+    let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
+    conditions.into_iter().find(|condition| condition["type"] == name).unwrap_or_default()
+}
+
+async fn condition_says(namespace: &Namespace, name: &str, state: &str, words: &[&str]) -> Value {
+    eventually(&format!("{name}={state}"), Duration::from_secs(60), async || {
+        let status = namespace.status().map_err(|error| format!("{error:#}"))?;
+        let condition = condition(&status, name);
+        let message = condition["message"].as_str().unwrap_or_default();
+        let is_told = words.iter().all(|word| message.contains(word));
+        if condition["status"] == state && is_told { Ok(condition) } else { Err(status.to_string()) }
+    })
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_crash_looping_gateway_never_shows_ready() {
+    let namespace = Namespace::create(cluster(), "e2e-crash").unwrap();
+    let engine = namespace.clickhouse().await.unwrap();
+    // An image whose program ends at once with an error: it does not know `run`.
+    let crashing = "  image: {repository: localhost/busybox, tag: '1'}\n  gateway: {replicas: 1}";
+    namespace.apply(&namespace.resource(&engine, crashing)).unwrap();
+    let end = Instant::now() + Duration::from_secs(25);
+    let mut samples = 0;
+    while Instant::now() < end {
+        let status = namespace.status().unwrap();
+        assert_ne!(condition(&status, "Ready")["status"], "True", "{status}");
+        samples += 1;
+    }
+    assert!(samples > 20, "{samples}");
+    let degraded = condition_says(&namespace, "Degraded", "True", &["main-gateway"]).await;
+    println!("{}", degraded["message"]);
+
+    namespace.apply(&namespace.resource(&engine, "  gateway: {replicas: 1}")).unwrap();
+    namespace.wait_ready("90s").unwrap();
+}
+
+#[tokio::test]
+async fn an_invalid_resource_names_the_field_and_leaves_what_runs_alone() {
+    let namespace = Namespace::create(cluster(), "e2e-invalid").unwrap();
+    let engine = namespace.clickhouse().await.unwrap();
+    namespace.apply(&namespace.resource(&engine, "  gateway: {replicas: 1}")).unwrap();
+    namespace.wait_ready("90s").unwrap();
+    let before = namespace.children().unwrap();
+
+    namespace.apply(&namespace.resource(&engine, "  gateway: {replicas: 3, blocks: {maxAge: 2m}}")).unwrap();
+    let told = condition_says(&namespace, "ConfigValid", "False", &["spec.gateway.blocks.maxAge"]).await;
+    println!("{}", told["message"]);
+    condition_says(&namespace, "Ready", "False", &[]).await;
+    assert_eq!(namespace.children().unwrap(), before);
+
+    namespace.apply(&namespace.resource(&engine, "  gateway: {replicas: 1}")).unwrap();
+    condition_says(&namespace, "Ready", "True", &[]).await;
+}
+
+#[tokio::test]
+async fn the_api_server_refuses_what_cannot_be_and_says_what_to_do() {
+    let namespace = Namespace::create(cluster(), "e2e-refused").unwrap();
+    let engine = namespace.clickhouse().await.unwrap();
+    for (roles, told) in [
+        ("  agent: {}", "add gateway: {}"),
+        ("", "no role is on"),
+        ("  gateway: {replicas: -1}", "spec.gateway.replicas"),
+        ("  gatway: {}", "unknown field"),
+    ] {
+        let refused = namespace.apply(&namespace.resource(&engine, roles)).unwrap_err().to_string();
+        assert!(refused.contains(told), "{roles}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_secret_is_named_and_its_arrival_mends_it() {
+    let namespace = Namespace::create(cluster(), "e2e-secret").unwrap();
+    let engine = namespace.clickhouse().await.unwrap();
+    namespace.kubectl(&["delete", "secret", "clickhouse"]).unwrap();
+    namespace.apply(&namespace.resource(&engine, "  gateway: {replicas: 1}")).unwrap();
+    condition_says(&namespace, "Ready", "False", &["clickhouse"]).await;
+    let literals = ["--from-literal=username=admin", "--from-literal=password=admin-password"];
+    namespace.kubectl(&[&["create", "secret", "generic", "clickhouse"], &literals[..]].concat()).unwrap();
+    namespace.wait_ready("60s").unwrap();
+}
