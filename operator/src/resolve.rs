@@ -115,7 +115,7 @@ impl Reader {
     /// The caches are not filled yet.
     pub async fn synced(&self) -> Result<(), Error> {
         let synced = tokio::time::timeout(SYNC_WITHIN, self.caches.synced()).await;
-        synced.ok().and_then(Result::ok).ok_or(Error::NotSynced(SYNC_WITHIN))
+        synced.map_err(|_| Error::NotSynced(SYNC_WITHIN))
     }
 
     /// Children that belong to this very resource, own writes included.

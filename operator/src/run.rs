@@ -106,7 +106,8 @@ async fn control(args: &Args, client: &Client, health: &Health, metrics: &Metric
         };
         let (health, synced, watched, resources) = (health.clone(), synced.clone(), caches.clone(), caches.resources);
         tokio::spawn(async move {
-            if watched.synced().await.is_ok() && synced.wait().await.is_leader() {
+            watched.synced().await;
+            if synced.wait().await.is_leader() {
                 tracing::info!("leads, and knows what is there");
                 health.set_ready(true);
             }

@@ -19,11 +19,12 @@ use kube::{
     core::{DeserializeGuard, PartialObjectMeta},
     runtime::{
         Controller, PredicateConfig, WatchStreamExt as _, predicates,
-        reflector::{self, ObjectRef, Store, store::Writer},
+        reflector::{ObjectRef, Store, store::Writer},
         watcher,
     },
 };
 use serde::de::DeserializeOwned;
+use tokio::sync::watch::Sender;
 
 use crate::{desired::Kind, labels};
 
@@ -49,29 +50,29 @@ pub struct Caches {
     pub secrets: Store<PartialObjectMeta<Secret>>,
     /// Own writes that the stores have not seen yet.
     pub unseen: Arc<Unseen>,
+    lists: Lists,
 }
+
+/// First lists that are still to come. A store's own `wait_until_ready` wakes only the last of those who wait, and
+/// the controller waits too, so completeness is counted here.
+#[derive(Clone, Debug)]
+struct Lists(Arc<Sender<usize>>);
 
 impl Caches {
     /// Ends when everything that existed at the start is known; before that, whatever exists would look missing.
     ///
-    /// # Errors
-    /// The watches have ended.
-    pub async fn synced(&self) -> Result<(), reflector::store::WriterDropped> {
-        self.resources.wait_until_ready().await?;
-        self.service_accounts.wait_until_ready().await?;
-        self.config_maps.wait_until_ready().await?;
-        self.services.wait_until_ready().await?;
-        self.deployments.wait_until_ready().await?;
-        self.daemon_sets.wait_until_ready().await?;
-        self.pods.wait_until_ready().await?;
-        self.secrets.wait_until_ready().await
+    pub async fn synced(&self) {
+        // The sender lives in `self`, so the wait cannot fail.
+        let _ = self.lists.0.subscribe().wait_for(|missing| *missing == 0).await;
     }
 }
 
 /// The controller of one scope and its caches; `None` is all namespaces. Nothing is read before it runs.
 pub fn watch(client: &Client, namespace: Option<&str>) -> (Controller<Guarded>, Caches) {
     let unseen = Arc::new(Unseen::default());
-    let source = Source { client: client.clone(), namespace: namespace.map(str::to_owned), unseen: unseen.clone() };
+    let lists = Lists(Arc::new(Sender::new(0)));
+    let namespace = namespace.map(str::to_owned);
+    let source = Source { client: client.clone(), namespace, unseen: unseen.clone(), lists: lists.clone() };
     let everything = watcher::Config::default();
     let ours = watcher::Config::default().labels(&labels::watched());
 
@@ -95,8 +96,18 @@ pub fn watch(client: &Client, namespace: Option<&str>) -> (Controller<Guarded>, 
         .owns_stream(agents)
         .watches_stream(pod_events, |pod: Pod| resource_of(&pod))
         .watches_stream(secret_events, move |secret| users_of(&readers, &secret));
-    let caches =
-        Caches { resources, service_accounts, config_maps, services, deployments, daemon_sets, pods, secrets, unseen };
+    let caches = Caches {
+        resources,
+        service_accounts,
+        config_maps,
+        services,
+        deployments,
+        daemon_sets,
+        pods,
+        secrets,
+        unseen,
+        lists,
+    };
     (controller, caches)
 }
 
@@ -104,6 +115,7 @@ struct Source {
     client: Client,
     namespace: Option<String>,
     unseen: Arc<Unseen>,
+    lists: Lists,
 }
 
 type Objects<K> = futures::stream::BoxStream<'static, Result<K, watcher::Error>>;
@@ -122,12 +134,20 @@ impl Source {
         };
         let writer = Writer::default();
         let reader = writer.as_reader();
-        let unseen = self.unseen.clone();
+        let (unseen, lists) = (self.unseen.clone(), self.lists.clone());
+        lists.0.send_modify(|missing| *missing += 1);
+        let mut is_listed = false;
         let events = watcher(api, config).default_backoff().modify(move |object: &mut K| {
             object.managed_fields_mut().clear();
             prune(object);
         });
-        let events = events.reflect(writer).inspect_ok(move |event| forget(&unseen, kind, event));
+        let events = events.reflect(writer).inspect_ok(move |event| {
+            forget(&unseen, kind, event);
+            // A watch that starts over lists again; only its first list was waited for.
+            if matches!(event, watcher::Event::InitDone) && !std::mem::replace(&mut is_listed, true) {
+                lists.0.send_modify(|missing| *missing -= 1);
+            }
+        });
         (reader, logged(events.touched_objects()).boxed())
     }
 }
