@@ -24,8 +24,17 @@ use crate::{
     table::{Block, Table},
 };
 
-/// Days for which rows may gather at once. A backfill of a month fits; above it the oldest block goes early.
+/// Days for which rows may gather at once. A backfill of a month fits; above it the oldest block goes early, and a
+/// single request that spans more is refused: each day is an insert and a part of its own.
 const OPEN_DAYS: usize = 32;
+
+/// How much larger than its request the columns it makes may be. A hex id is twice its bytes and a resource's
+/// attributes repeat for each of its records; k8s resources of 2 KiB on 100-byte lines come to 20. Without a bound
+/// half a kilobyte could ask for gigabytes.
+const GROWTH: usize = 32;
+
+/// What any request may make of itself, however small: 16 MiB is 8,000 rows with 2 KiB of attributes each.
+const FREE_GROWTH: usize = 16 << 20;
 
 const NANOSECONDS_A_DAY: u64 = 86_400_000_000_000;
 
@@ -63,6 +72,39 @@ struct Request<'s> {
     last: usize,
     records: u64,
     now: Instant,
+    /// Days this request has rows of.
+    days: usize,
+    /// Bytes of columns it may still make.
+    room: usize,
+}
+
+/// Why a request cannot be taken.
+enum Refused {
+    Malformed(Malformed),
+    /// Its rows span more than [`OPEN_DAYS`] days.
+    Days,
+    /// Its columns would be more than [`GROWTH`] times itself.
+    Growth,
+}
+
+impl From<Malformed> for Refused {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+impl From<Refused> for Outcome {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Malformed(malformed) => {
+                Self::Reject(format!("the request is not a valid OTLP message: {malformed}").into())
+            }
+            Refused::Days => Self::Reject(
+                format!("the records span more than {OPEN_DAYS} days; send them in several requests").into(),
+            ),
+            Refused::Growth => Self::TooLarge,
+        }
+    }
 }
 
 impl Assembler {
@@ -81,10 +123,10 @@ impl Assembler {
                 // Every block with rows of this delivery now holds a part of the duty.
                 ack.settle(Outcome::Delivered { rejected: 0 });
             }
-            Err(malformed) => {
+            Err(refused) => {
                 self.roll_back();
                 self.metrics.malformed(transport);
-                ack.settle(Outcome::Reject(format!("the request is not a valid OTLP message: {malformed}").into()));
+                ack.settle(refused.into());
             }
         }
         self.seal_where(|open, limits| open.rows.rows() >= limits.rows || open.rows.bytes() >= limits.bytes)
@@ -105,8 +147,9 @@ impl Assembler {
         self.seal_where(|_, _| true)
     }
 
-    fn decode(&mut self, signal: Signal, body: &Bytes, now: Instant) -> Result<u64, Malformed> {
-        let mut request = Request { open: &mut self.open, last: 0, records: 0, now };
+    fn decode(&mut self, signal: Signal, body: &Bytes, now: Instant) -> Result<u64, Refused> {
+        let room = FREE_GROWTH + GROWTH * body.len();
+        let mut request = Request { open: &mut self.open, last: 0, records: 0, now, days: 0, room };
         match signal {
             Signal::Logs => otlp::logs(body, &mut request)?,
         }
@@ -167,6 +210,7 @@ impl Request<'_> {
         }
         let open = &mut self.open[self.last];
         if open.mark.is_none() {
+            self.days += 1;
             open.mark = Some(open.rows.mark());
             if open.rows.rows() == 0 {
                 open.since = self.now;
@@ -189,25 +233,52 @@ impl Request<'_> {
     }
 }
 
-impl<'a> LogSink<'a> for Request<'_> {
+impl Request<'_> {
+    /// Takes bytes out of what this request may make.
     #[inline]
-    fn record(&mut self, record: &LogRecord<'a>) {
-        self.records += 1;
-        self.block_of(record.timestamp() / NANOSECONDS_A_DAY).rows.push(record);
-    }
-
-    fn end_scope(&mut self, scope: &Scope<'a>) {
-        for open in self.open.iter_mut().filter(|open| open.mark.is_some()) {
-            open.rows.end_scope(scope);
-        }
-    }
-
-    fn end_resource(&mut self, resource: &Resource<'a>) {
-        for open in self.open.iter_mut().filter(|open| open.mark.is_some()) {
-            open.rows.end_resource(resource);
-        }
+    fn grow(&mut self, bytes: usize) -> Result<(), Refused> {
+        self.room = self.room.checked_sub(bytes).ok_or(Refused::Growth)?;
+        Ok(())
     }
 }
+
+impl<'a> LogSink<'a> for Request<'_> {
+    type Refused = Refused;
+
+    #[inline]
+    fn record(&mut self, record: &LogRecord<'a>) -> Result<(), Refused> {
+        self.records += 1;
+        self.grow(ROW_BYTES + record.attributes.len() * ATTRIBUTE_BYTES)?;
+        self.block_of(record.timestamp() / NANOSECONDS_A_DAY).rows.push(record);
+        if self.days > OPEN_DAYS { Err(Refused::Days) } else { Ok(()) }
+    }
+
+    fn end_scope(&mut self, scope: &Scope<'a>) -> Result<(), Refused> {
+        for index in 0..self.open.len() {
+            if self.open[index].mark.is_some() {
+                self.grow(scope.encoded_size() * self.open[index].rows.unscoped())?;
+                self.open[index].rows.end_scope(scope);
+            }
+        }
+        Ok(())
+    }
+
+    fn end_resource(&mut self, resource: &Resource<'a>) -> Result<(), Refused> {
+        for index in 0..self.open.len() {
+            if self.open[index].mark.is_some() {
+                self.grow(resource.encoded_size() * self.open[index].rows.ungrouped())?;
+                self.open[index].rows.end_resource(resource);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of a row of nothing: its fixed columns, lengths, offsets and indexes.
+const ROW_BYTES: usize = 48;
+
+/// Bytes of an attribute of nothing: an index, a length, and its view while it is read.
+const ATTRIBUTE_BYTES: usize = 8;
 
 /// Runs until no delivery can come any more, then seals what is open.
 ///
@@ -233,18 +304,30 @@ pub fn run(
             Ok(None) => break,
             Err(_) => assembler.due(Instant::now()),
         };
-        send(sealed, blocks);
+        send(sealed, blocks, &assembler.metrics, runtime);
     }
-    send(assembler.finish(), blocks);
+    let left = assembler.finish();
+    send(left, blocks, &assembler.metrics, runtime);
 }
 
 /// How often an idle assembler shows that it lives.
 const IDLE_BEAT: Duration = Duration::from_secs(1);
 
-fn send(sealed: Vec<Block>, blocks: &mpsc::Sender<Block>) {
+/// Hands blocks on. Waiting for ClickHouse is no fault of this thread, so it shows its life meanwhile.
+fn send(sealed: Vec<Block>, blocks: &mpsc::Sender<Block>, metrics: &Pipeline, runtime: &tokio::runtime::Handle) {
     for block in sealed {
-        // Without an inserter nobody will store the block; dropping it answers its senders "retry".
-        let _ = blocks.blocking_send(block);
+        loop {
+            metrics.beat();
+            match runtime.block_on(async { tokio::time::timeout(IDLE_BEAT, blocks.reserve()).await }) {
+                Ok(Ok(slot)) => {
+                    slot.send(block);
+                    break;
+                }
+                // Without an inserter nobody will store the block; dropping it answers its senders "retry".
+                Ok(Err(_)) => break,
+                Err(_) => {}
+            }
+        }
     }
 }
 

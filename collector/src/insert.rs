@@ -80,7 +80,8 @@ impl Inserter {
             match verdict(error.code()) {
                 Verdict::Refused => {
                     tracing::error!(table = block.table.name(), rows = block.rows, %error, "clickhouse refuses a block for good");
-                    return Outcome::Reject(format!("ClickHouse refuses these rows: {error}").into());
+                    // Never its message: that may quote a row, and rows of other senders are in the block.
+                    return Outcome::Reject("ClickHouse refuses a block with these rows for good".into());
                 }
                 Verdict::MissingTable => self.missing_table.notify_one(),
                 Verdict::Again => {}

@@ -105,7 +105,31 @@ impl Value<'_> {
     }
 }
 
+impl Attribute<'_> {
+    /// Bytes of it in a column, near enough for a bound: a key is an index there.
+    fn encoded_size(&self) -> usize {
+        match self.value {
+            Value::String(text) => text.len() + 2,
+            // Base64 and JSON escapes may double and more; six is the worst a control character costs.
+            Value::Bytes(bytes) | Value::Array(bytes) | Value::Map(bytes) => 6 * bytes.len() + 2,
+            Value::Empty | Value::Bool(_) | Value::Int(_) | Value::Double(_) => 24,
+        }
+    }
+}
+
+impl Scope<'_> {
+    /// Bytes that every one of its rows repeats.
+    pub fn encoded_size(&self) -> usize {
+        self.name.len() + 16 + self.attributes.iter().map(Attribute::encoded_size).sum::<usize>()
+    }
+}
+
 impl<'a> Resource<'a> {
+    /// Bytes that every one of its rows repeats.
+    pub fn encoded_size(&self) -> usize {
+        16 + self.attributes.iter().map(Attribute::encoded_size).sum::<usize>()
+    }
+
     /// The value of an attribute; the first one where a key is repeated.
     pub fn attribute(&self, key: &[u8]) -> Option<Value<'a>> {
         self.attributes.iter().find(|attribute| attribute.key == key).map(|attribute| attribute.value)

@@ -94,3 +94,35 @@ fn an_empty_request_is_delivered_at_once() {
     assert!(assembler.take(empty, Instant::now()).is_empty());
     assert_eq!(outcome(answer), Outcome::Delivered { rejected: 0 });
 }
+
+#[test]
+fn a_request_over_more_days_than_allowed_is_refused_whole() {
+    let mut assembler = assembler(1_000_000);
+    let days: Vec<_> = (0..20_000).map(|day| day * DAY).collect();
+    let (wide, answer) = delivery(request(&days));
+    assert!(assembler.take(wide, Instant::now()).is_empty());
+    assert!(matches!(outcome(answer), Outcome::Reject(_)));
+    assert!(assembler.finish().is_empty());
+}
+
+#[test]
+fn a_small_request_cannot_ask_for_large_columns() {
+    use opentelemetry_proto::tonic::{
+        common::v1::{AnyValue, KeyValue, any_value::Value},
+        resource::v1::Resource,
+    };
+    let value = Some(AnyValue { value: Some(Value::StringValue("x".repeat(64 << 10))) });
+    let attributes = vec![KeyValue { key: "large".into(), value, ..Default::default() }];
+    let scope_logs = vec![ScopeLogs { log_records: vec![Record::default(); 200_000], ..Default::default() }];
+    let logs = ResourceLogs {
+        resource: Some(Resource { attributes, ..Default::default() }),
+        scope_logs,
+        ..Default::default()
+    };
+    let (bomb, answer) = delivery(ExportLogsServiceRequest { resource_logs: vec![logs] }.encode_to_vec());
+    let mut assembler = assembler(1_000_000);
+    assembler.take(delivery(request(&[1])).0, Instant::now());
+    assembler.take(bomb, Instant::now());
+    assert_eq!(outcome(answer), Outcome::TooLarge);
+    assert_eq!(assembler.finish().iter().map(|block| block.rows).collect::<Vec<_>>(), [1]);
+}

@@ -65,6 +65,16 @@ impl LogRows {
         self.rows
     }
 
+    /// Rows whose scope has not ended.
+    pub fn unscoped(&self) -> usize {
+        self.rows - self.scoped
+    }
+
+    /// Rows whose resource has not ended.
+    pub fn ungrouped(&self) -> usize {
+        self.rows - self.grouped
+    }
+
     #[inline]
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the columns are UInt8")]
     pub fn push(&mut self, record: &LogRecord<'_>) {

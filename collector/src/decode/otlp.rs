@@ -15,11 +15,14 @@ const MAX_DEPTH: u32 = 48;
 
 /// Where decoded logs go.
 pub trait LogSink<'a> {
-    fn record(&mut self, record: &LogRecord<'a>);
+    /// Why the sink takes no more of this request; decoding ends with it.
+    type Refused: From<Malformed>;
+
+    fn record(&mut self, record: &LogRecord<'a>) -> Result<(), Self::Refused>;
     /// Every record since the last call belongs to this scope.
-    fn end_scope(&mut self, scope: &Scope<'a>);
+    fn end_scope(&mut self, scope: &Scope<'a>) -> Result<(), Self::Refused>;
     /// Every record since the last call belongs to this resource.
-    fn end_resource(&mut self, resource: &Resource<'a>);
+    fn end_resource(&mut self, resource: &Resource<'a>) -> Result<(), Self::Refused>;
 }
 
 /// Room that one request's decoding reuses from record to record.
@@ -33,8 +36,8 @@ struct Scratch<'a> {
 /// Reads an `ExportLogsServiceRequest` into the sink.
 ///
 /// # Errors
-/// The request is malformed; the sink has then seen a part of it that must not be kept.
-pub fn logs<'a>(request: &'a [u8], sink: &mut impl LogSink<'a>) -> Result<(), Malformed> {
+/// The request is malformed, or the sink refuses it; the sink has then seen a part that must not be kept.
+pub fn logs<'a, S: LogSink<'a>>(request: &'a [u8], sink: &mut S) -> Result<(), S::Refused> {
     let mut scratch = Scratch::default();
     let mut fields = Fields::of(request);
     while let Some((number, value)) = fields.next_field()? {
@@ -45,11 +48,11 @@ pub fn logs<'a>(request: &'a [u8], sink: &mut impl LogSink<'a>) -> Result<(), Ma
     Ok(())
 }
 
-fn resource_logs<'a>(
+fn resource_logs<'a, S: LogSink<'a>>(
     message: &'a [u8],
     scratch: &mut Scratch<'a>,
-    sink: &mut impl LogSink<'a>,
-) -> Result<(), Malformed> {
+    sink: &mut S,
+) -> Result<(), S::Refused> {
     scratch.resource.attributes.clear();
     scratch.resource.schema_url = &[];
     let mut fields = Fields::of(message);
@@ -61,8 +64,7 @@ fn resource_logs<'a>(
             _ => {}
         }
     }
-    sink.end_resource(&scratch.resource);
-    Ok(())
+    sink.end_resource(&scratch.resource)
 }
 
 fn resource<'a>(message: &'a [u8], resource: &mut Resource<'a>) -> Result<(), Malformed> {
@@ -82,7 +84,11 @@ fn resource<'a>(message: &'a [u8], resource: &mut Resource<'a>) -> Result<(), Ma
     Ok(())
 }
 
-fn scope_logs<'a>(message: &'a [u8], scratch: &mut Scratch<'a>, sink: &mut impl LogSink<'a>) -> Result<(), Malformed> {
+fn scope_logs<'a, S: LogSink<'a>>(
+    message: &'a [u8],
+    scratch: &mut Scratch<'a>,
+    sink: &mut S,
+) -> Result<(), S::Refused> {
     scratch.scope.attributes.clear();
     scratch.scope = Scope { attributes: std::mem::take(&mut scratch.scope.attributes), ..Scope::default() };
     let mut fields = Fields::of(message);
@@ -92,14 +98,13 @@ fn scope_logs<'a>(message: &'a [u8], scratch: &mut Scratch<'a>, sink: &mut impl 
             2 => {
                 scratch.record.clear();
                 log_record(value.bytes(2)?, &mut scratch.record)?;
-                sink.record(&scratch.record);
+                sink.record(&scratch.record)?;
             }
             3 => scratch.scope.schema_url = value.bytes(3)?,
             _ => {}
         }
     }
-    sink.end_scope(&scratch.scope);
-    Ok(())
+    sink.end_scope(&scratch.scope)
 }
 
 fn scope<'a>(message: &'a [u8], scope: &mut Scope<'a>) -> Result<(), Malformed> {

@@ -57,8 +57,8 @@ pub enum InsertError {
     Connection(String),
     #[error("no answer from ClickHouse within {0:?}")]
     Timeout(Duration),
-    #[error("ClickHouse answers with code {code}: {message}")]
-    Exception { code: u32, message: String },
+    #[error("ClickHouse answers with code {code} ({name})")]
+    Exception { code: u32, name: String },
     #[error("an answer with status {0} that is not ClickHouse's")]
     Status(StatusCode),
 }
@@ -151,12 +151,14 @@ impl Client {
     async fn exchange(&self, request: Request<Body>) -> Result<Bytes, InsertError> {
         let response = self.http.request(request).await.map_err(|error| InsertError::Connection(chain(&error)))?;
         let (code, status) = (exception_code(&response), response.status());
+        let is_clickhouse = response.headers().contains_key("x-clickhouse-query-id");
         let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect().await;
         let body = body.map_err(|error| InsertError::Connection(error.to_string()))?.to_bytes();
         match code {
             // The header counts even beside status 200: an exception after the first byte of the answer.
-            Some(code) => Err(InsertError::Exception { code, message: first_line(&body) }),
-            None if status.is_success() => Ok(body),
+            Some(code) => Err(InsertError::Exception { code, name: exception_name(&body) }),
+            // A proxy on the way may say 200 on its own; only ClickHouse can promise that rows are stored.
+            None if status.is_success() && is_clickhouse => Ok(body),
             None => Err(InsertError::Status(status)),
         }
     }
@@ -166,9 +168,15 @@ fn exception_code(response: &Response<Incoming>) -> Option<u32> {
     response.headers().get("x-clickhouse-exception-code")?.to_str().ok()?.parse().ok()
 }
 
-/// The first line of an exception, cut to what a log line can bear.
-fn first_line(body: &[u8]) -> String {
-    String::from_utf8_lossy(body).lines().next().unwrap_or_default().chars().take(300).collect()
+/// The exception's name, which stands in brackets near its end: `… (UNKNOWN_TABLE) (version 26.7.2.1 …)`. The rest
+/// of the text may quote values of rows, and rows belong in no log.
+fn exception_name(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let names = text.rsplit('(').filter_map(|part| part.split_once(')')).map(|(name, _)| name);
+    let is_name = |name: &&str| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    };
+    names.into_iter().find(is_name).unwrap_or("unnamed").to_owned()
 }
 
 /// An error with its causes on one line; hyper says "client error" and keeps the reason in the cause.

@@ -131,15 +131,15 @@ fn positive(field: &str, duration: Duration, found: &mut Vec<Problem>) {
 fn endpoint_problem(field: &str, endpoint: &str, schemes: &[&str]) -> Option<Problem> {
     let form = schemes.iter().map(|scheme| format!("{scheme}://host:port")).collect::<Vec<_>>().join(" or ");
     let wrong = |what: &str| Some(Problem::new(field, format!("{what}; use {form}")));
+    // First, and never printed back: what stands before the @ is a secret.
+    if endpoint.contains('@') {
+        return Some(Problem::new(field, "holds credentials; put them in a Secret and reference it"));
+    }
     let Some((scheme, rest)) = endpoint.split_once("://") else {
         return wrong(&format!("{endpoint:?} has no scheme"));
     };
     if !schemes.contains(&scheme) {
         return wrong(&format!("scheme {scheme:?} is not supported"));
-    }
-    // Never printed back: what stands before the @ is a secret.
-    if rest.contains('@') {
-        return Some(Problem::new(field, "holds credentials; put them in a Secret and reference it"));
     }
     let authority = rest.strip_suffix('/').unwrap_or(rest);
     let has_extra = authority.contains(['/', '?', '#']) || authority.chars().any(char::is_whitespace);

@@ -81,8 +81,10 @@ fn endpoints_that_would_be_misread_are_refused() {
 #[test]
 fn credentials_in_an_endpoint_are_refused_and_never_repeated() {
     let mut config = gateway();
-    config.clickhouse = Some(ClickHouse::at("https://otel:hunter2@c:8443"));
-    let problems = config.problems();
-    assert_eq!(problems.len(), 1);
-    assert!(!problems[0].to_string().contains("hunter2"), "{}", problems[0]);
+    for endpoint in ["https://otel:hunter2@c:8443", "otel:hunter2@c:8443", "tcp://otel:hunter2@c"] {
+        config.clickhouse = Some(ClickHouse::at(endpoint));
+        let problems = config.problems();
+        assert_eq!(problems.len(), 1);
+        assert!(!problems[0].to_string().contains("hunter2"), "{}", problems[0]);
+    }
 }

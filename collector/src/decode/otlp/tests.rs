@@ -23,7 +23,9 @@ struct Rows {
 }
 
 impl<'a> LogSink<'a> for Rows {
-    fn record(&mut self, record: &LogRecord<'a>) {
+    type Refused = Malformed;
+
+    fn record(&mut self, record: &LogRecord<'a>) -> Result<(), Malformed> {
         self.rows.push(vec![
             record.timestamp().to_string(),
             record.severity_number.to_string(),
@@ -34,22 +36,25 @@ impl<'a> LogSink<'a> for Rows {
             format!("{:?} {:?}", record.trace_id, record.span_id),
             lossy(record.event_name),
         ]);
+        Ok(())
     }
 
-    fn end_scope(&mut self, scope: &Scope<'a>) {
+    fn end_scope(&mut self, scope: &Scope<'a>) -> Result<(), Malformed> {
         let shared = [lossy(scope.name), lossy(scope.version), pairs(&scope.attributes), lossy(scope.schema_url)];
         for row in &mut self.rows[self.scoped..] {
             row.extend_from_slice(&shared);
         }
         self.scoped = self.rows.len();
+        Ok(())
     }
 
-    fn end_resource(&mut self, resource: &Resource<'a>) {
+    fn end_resource(&mut self, resource: &Resource<'a>) -> Result<(), Malformed> {
         let shared = [pairs(&resource.attributes), lossy(resource.schema_url)];
         for row in &mut self.rows[self.grouped..] {
             row.extend_from_slice(&shared);
         }
         self.grouped = self.rows.len();
+        Ok(())
     }
 }
 
