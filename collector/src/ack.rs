@@ -31,6 +31,10 @@ pub enum Outcome {
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Outcome {
+    pub const fn is_retry(&self) -> bool {
+        matches!(self, Self::Retry { .. })
+    }
+
     pub const fn retry() -> Self {
         Self::Retry { after: RETRY_AFTER }
     }

@@ -13,7 +13,12 @@ use tokio::{
 };
 use tonic::{Code, Request, Status};
 
-use crate::{ack::Outcome, delivery::Delivery, metrics::Pipeline, signal::Signal};
+use crate::{
+    ack::{Outcome, RETRY_AFTER},
+    delivery::Delivery,
+    metrics::Pipeline,
+    signal::Signal,
+};
 
 pub mod codec;
 pub mod peers;
@@ -73,8 +78,9 @@ impl Forwarder {
                 }
             };
             let Outcome::Retry { after } = outcome else { return outcome };
+            pause = pause.max(after);
             if Instant::now() + pause >= deadline {
-                return Outcome::Retry { after };
+                return Outcome::Retry { after: after.max(RETRY_AFTER) };
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(BACKOFF.1);
@@ -96,7 +102,8 @@ impl Forwarder {
         match answer {
             Ok(response) => Ok(Outcome::Delivered { rejected: codec::rejected(response.get_ref()) }),
             Err(status) => {
-                if status.code() == Code::Unavailable {
+                // A gateway that asks for patience is there; one that gives no such word may not be.
+                if codec::retry_delay(status.details()).is_none() && judge(&status).is_retry() {
                     self.peers.avoid(peer);
                 }
                 Err(status)
@@ -105,20 +112,17 @@ impl Forwarder {
     }
 }
 
-/// OTLP's rule for senders: which codes may be sent again.
+/// What the gateway itself says for good is for good. Every other word may be that of a proxy, of a mesh, or of another
+/// pod that has got the address, and is tried again.
 fn judge(status: &Status) -> Outcome {
+    let delay = codec::retry_delay(status.details());
     match status.code() {
-        Code::Cancelled
-        | Code::DeadlineExceeded
-        | Code::Aborted
-        | Code::OutOfRange
-        | Code::Unavailable
-        | Code::DataLoss
-        | Code::Unknown => Outcome::retry(),
-        Code::ResourceExhausted if !status.details().is_empty() && codec::has_retry_info(status.details()) => {
-            Outcome::retry()
-        }
-        Code::ResourceExhausted => Outcome::TooLarge,
-        _ => Outcome::Reject(status.message().to_owned().into()),
+        Code::InvalidArgument => Outcome::Reject(status.message().to_owned().into()),
+        // The gateway's own refusal carries details; without them it is HTTP/2's "calm down".
+        Code::ResourceExhausted if delay.is_none() && !status.details().is_empty() => Outcome::TooLarge,
+        _ => Outcome::Retry { after: delay.unwrap_or_default() },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,8 @@ use crate::{
     signal::Signal,
 };
 
+use inflate::{Encoding, InflateError, inflate};
+
 mod inflate;
 pub mod listener;
 pub mod otlp_grpc;
@@ -30,6 +32,12 @@ pub type Answer = http_body_util::combinators::UnsyncBoxBody<Bytes, std::convert
 /// The longest a sender is held: what a request can need at most, so that no connection hangs for ever on a
 /// fault of ours. Past it the sender is told to send again.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// The longest pause inside a body: a sender that says nothing for so long is gone, and what it holds is needed.
+const FRAME_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long the rest of a refused body is read.
+const DISCARD_WITHIN: Duration = Duration::from_secs(2);
 
 /// Where receivers hand on what they get.
 #[derive(Clone, Debug)]
@@ -62,15 +70,28 @@ impl From<Refusal> for Outcome {
 }
 
 impl Intake {
-    /// Reads a body as it comes, admitting it piece by piece.
+    /// Reads a body as it comes, admitting it piece by piece: a length that is only claimed reserves nothing. After a
+    /// refusal what is left is read and thrown away for a moment, or the sender would see a broken connection
+    /// instead of the answer.
     async fn read(&self, mut body: Incoming) -> Result<(Bytes, Permit), Refusal> {
-        let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-        if expected > self.request_limit {
+        let mut whole = BytesMut::new();
+        let taken = self.take(&mut body, &mut whole).await;
+        if taken.is_err() {
+            drop(whole);
+            let _ = tokio::time::timeout(DISCARD_WITHIN, discard(body)).await;
+            return taken.map(|permit| (Bytes::new(), permit));
+        }
+        taken.map(|permit| (whole.freeze(), permit))
+    }
+
+    async fn take(&self, body: &mut Incoming, whole: &mut BytesMut) -> Result<Permit, Refusal> {
+        if body.size_hint().lower() > self.request_limit as u64 {
             return Err(Refusal::TooLarge);
         }
-        let mut permit = self.budget.admit(expected.max(1)).ok_or(Refusal::Busy)?;
-        let mut whole = BytesMut::with_capacity(expected);
-        while let Some(frame) = body.frame().await {
+        let mut permit = self.budget.admit(1).ok_or(Refusal::Busy)?;
+        loop {
+            let next = tokio::time::timeout(FRAME_WITHIN, body.frame()).await.map_err(|_| Refusal::Broken)?;
+            let Some(frame) = next else { return Ok(permit) };
             let Ok(data) = frame.map_err(|_| Refusal::Broken)?.into_data() else { continue };
             let length = whole.len() + data.len();
             if length > self.request_limit {
@@ -79,17 +100,27 @@ impl Intake {
             self.admit(length, &mut permit)?;
             whole.extend_from_slice(&data);
         }
-        Ok((whole.freeze(), permit))
     }
 
     /// Makes the permit large enough for so many bytes, in steps that need not be asked for often.
     fn admit(&self, length: usize, permit: &mut Permit) -> Result<(), Refusal> {
         const STEP: usize = 64 << 10;
-        if length > permit.bytes() {
-            let more = (length - permit.bytes()).next_multiple_of(STEP).min(self.request_limit);
+        if let Some(missing) = length.checked_sub(permit.bytes()).filter(|missing| *missing > 0) {
+            let room = self.request_limit.saturating_sub(permit.bytes()).max(missing);
+            let more = missing.next_multiple_of(STEP).min(room);
             permit.join(self.budget.admit(more).ok_or(Refusal::Busy)?);
         }
         Ok(())
+    }
+
+    /// Undoes the content encoding, admitting what comes out of it as it comes.
+    fn inflate(&self, body: Bytes, encoding: Encoding, permit: &mut Permit) -> Result<Bytes, Outcome> {
+        let inflated = inflate(body, encoding, self.request_limit, |length| self.admit(length, permit).is_ok());
+        inflated.map_err(|error| match error {
+            InflateError::TooLarge(_) => Outcome::TooLarge,
+            InflateError::NoRoom => Outcome::retry(),
+            InflateError::Corrupt => Outcome::Reject(error.to_string().into()),
+        })
     }
 
     /// Hands on a request and waits for its outcome.
@@ -103,6 +134,10 @@ impl Intake {
         };
         tokio::time::timeout(LONGEST_WAIT, wait).await.unwrap_or(Outcome::retry())
     }
+}
+
+async fn discard(mut body: Incoming) {
+    while let Some(Ok(_)) = body.frame().await {}
 }
 
 fn full(bytes: impl Into<Bytes>) -> Answer {

@@ -9,7 +9,6 @@ use anyhow::{Context, Result, bail};
 use crds::config::{ClickHouse, Forward};
 use prometheus_client::registry::Registry;
 use tokio::{
-    signal::unix::{SignalKind, signal},
     sync::{Notify, mpsc, oneshot, watch},
     task::JoinSet,
 };
@@ -27,6 +26,10 @@ use crate::{
     schema::{Schema, State},
     settings::Settings,
 };
+
+mod signals;
+
+use signals::Signals;
 
 /// Deliveries between the sockets and the line. Few: what waits here is admitted already, and a longer queue
 /// would only hide from the budget that the line is behind.
@@ -48,6 +51,8 @@ struct Line {
 /// # Errors
 /// A socket could not be opened, or the stop took longer than allowed.
 pub async fn run(settings: Settings) -> Result<()> {
+    // First: a process that is process 1 ignores a signal nobody has asked for.
+    let mut signals = Signals::new()?;
     let mut registry = Registry::default();
     let metrics = Arc::new(Pipeline::new(&mut registry));
     let budget = Budget::new(settings.memory_budget);
@@ -66,7 +71,7 @@ pub async fn run(settings: Settings) -> Result<()> {
     let mut sockets = start_sockets(&settings, intake, draining).await?;
     tracing::info!(role = settings.config.role.as_str(), budget = settings.memory_budget, "collector started");
 
-    stop_signal().await?;
+    signals.stop().await;
     tracing::info!("stopping: no longer ready");
     stop.send_replace(true);
     let shutdown = settings.config.shutdown;
@@ -184,16 +189,6 @@ fn finishing(stage: impl Future<Output = ()> + Send + 'static) -> oneshot::Recei
         let _ = done.send(());
     });
     is_done
-}
-
-async fn stop_signal() -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
 }
 
 /// Longest time the runtime waits for stray tasks at the very end.

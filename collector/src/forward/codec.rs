@@ -1,5 +1,7 @@
 //! gRPC messages passed through as bytes, and the little that is read of the answers.
 
+use std::time::Duration;
+
 use bytes::{Buf, BufMut, Bytes};
 use prost::Message;
 use tonic::{
@@ -63,15 +65,17 @@ pub fn rejected(response: &[u8]) -> u64 {
     0
 }
 
-/// Whether a google.rpc.Status says after what time to send again.
-pub fn has_retry_info(status: &[u8]) -> bool {
+/// After what time a google.rpc.Status asks to send again: `RetryInfo` (3, by its type), `retry_delay` (1).
+pub fn retry_delay(status: &[u8]) -> Option<Duration> {
     let mut fields = Fields::of(status);
     while let Ok(Some((number, value))) = fields.next_field() {
         if let (3, Wire::Bytes(detail)) = (number, value)
-            && prost_types::Any::decode(detail).is_ok_and(|any| any.type_url.ends_with("google.rpc.RetryInfo"))
+            && let Ok(any) = prost_types::Any::decode(detail)
+            && any.type_url.ends_with("google.rpc.RetryInfo")
+            && let Ok(Some((1, Wire::Bytes(delay)))) = Fields::of(&any.value).next_field()
         {
-            return true;
+            return prost_types::Duration::decode(delay).ok()?.try_into().ok();
         }
     }
-    false
+    None
 }

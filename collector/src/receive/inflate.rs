@@ -21,6 +21,8 @@ pub enum InflateError {
     Corrupt,
     #[error("the body is larger than {0} bytes after decompression")]
     TooLarge(usize),
+    #[error("there is no room for the body now")]
+    NoRoom,
 }
 
 impl Encoding {
@@ -37,20 +39,36 @@ impl Encoding {
     }
 }
 
-/// Unfolds a body.
+/// Unfolds a body. `has_room` is asked before it grows to so many bytes.
 ///
 /// # Errors
-/// The body is corrupt, or larger than `limit` bytes once unfolded.
-pub fn inflate(body: Bytes, encoding: Encoding, limit: usize) -> Result<Bytes, InflateError> {
-    match encoding {
-        Encoding::Identity if body.len() > limit => Err(InflateError::TooLarge(limit)),
-        Encoding::Identity => Ok(body),
-        Encoding::Gzip => {
-            // Telemetry shrinks to a fifth; one byte beyond the limit tells "too large" from "just fits".
-            let mut out = Vec::with_capacity((body.len() * 5).min(limit));
-            let mut reader = flate2::read::MultiGzDecoder::new(&body[..]).take(limit as u64 + 1);
-            reader.read_to_end(&mut out).map_err(|_| InflateError::Corrupt)?;
-            if out.len() > limit { Err(InflateError::TooLarge(limit)) } else { Ok(out.into()) }
+/// The body is corrupt, larger than `limit` bytes once unfolded, or there was no room for it.
+pub fn inflate(
+    body: Bytes,
+    encoding: Encoding,
+    limit: usize,
+    mut has_room: impl FnMut(usize) -> bool,
+) -> Result<Bytes, InflateError> {
+    if encoding == Encoding::Identity {
+        return if body.len() > limit { Err(InflateError::TooLarge(limit)) } else { Ok(body) };
+    }
+    let mut out = Vec::new();
+    let mut reader = flate2::read::MultiGzDecoder::new(&body[..]);
+    loop {
+        let start = out.len();
+        if !has_room(start + PIECE) {
+            return Err(InflateError::NoRoom);
+        }
+        // Grows by doubling up to what a request may hold, and not beyond.
+        out.reserve_exact(start.clamp(PIECE, limit.max(PIECE)));
+        let read = (&mut reader).take(PIECE as u64).read_to_end(&mut out).map_err(|_| InflateError::Corrupt)?;
+        match read {
+            0 => return Ok(out.into()),
+            _ if out.len() > limit => return Err(InflateError::TooLarge(limit)),
+            _ => {}
         }
     }
 }
+
+/// Bytes unfolded at once.
+const PIECE: usize = 64 << 10;

@@ -11,7 +11,10 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
 };
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
 
 use super::Answer;
 
@@ -46,9 +49,9 @@ where
 {
     let graceful = GracefulShutdown::new();
     let builder = builder();
-    while graceful.count() < CONNECTIONS || wait_for_room(&graceful).await {
+    loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = accept_when_room(&listener, &graceful) => accepted,
             () = told_to(&mut stop) => break,
         };
         let stream = match accepted {
@@ -66,10 +69,14 @@ where
             let answer = service(request);
             async move { Ok::<_, Infallible>(answer.await) }
         });
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-        let connection = graceful.watch(connection);
+        let (builder, watcher, mut stop) = (builder.clone(), graceful.watcher(), stop.clone());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            tokio::select! {
+                spoke = speaks(&stream) => if !spoke { return },
+                () = told_to(&mut stop) => return,
+            }
+            let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+            if let Err(error) = watcher.watch(connection).await {
                 tracing::debug!(%error, "connection ended");
             }
         });
@@ -99,10 +106,19 @@ async fn told_to(stop: &mut watch::Receiver<bool>) {
     }
 }
 
-/// Always true, some time later: the loop's condition is asked again.
-async fn wait_for_room(graceful: &GracefulShutdown) -> bool {
+/// The next connection, as soon as there is room for one.
+async fn accept_when_room(
+    listener: &TcpListener,
+    graceful: &GracefulShutdown,
+) -> std::io::Result<(TcpStream, SocketAddr)> {
     while graceful.count() >= CONNECTIONS {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    true
+    listener.accept().await
+}
+
+/// Whether a connection has said its first word in time. The server below knows a time limit only from the first
+/// byte on, so that a connection that never speaks would stay for ever.
+async fn speaks(stream: &TcpStream) -> bool {
+    tokio::time::timeout(HEADER_TIMEOUT, stream.readable()).await.is_ok_and(|readable| readable.is_ok())
 }

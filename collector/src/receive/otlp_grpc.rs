@@ -16,7 +16,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::{
     Answer, Intake, full,
-    inflate::{Encoding, InflateError, inflate},
+    inflate::Encoding,
     status::{Code, export_response, status},
 };
 use crate::{ack::Outcome, budget::Permit, delivery::Transport, signal::Signal};
@@ -63,11 +63,7 @@ async fn message(body: Incoming, encoding: Encoding, intake: &Intake) -> Result<
         return Err(Outcome::Reject("the request does not hold exactly one message".into()));
     }
     let encoding = if prefix[0] == 0 { Encoding::Identity } else { encoding };
-    let message = inflate(frame, encoding, intake.request_limit).map_err(|error| match error {
-        InflateError::TooLarge(_) => Outcome::TooLarge,
-        InflateError::Corrupt => Outcome::Reject(error.to_string().into()),
-    })?;
-    intake.admit(message.len(), &mut permit)?;
+    let message = intake.inflate(frame, encoding, &mut permit)?;
     Ok((message, permit))
 }
 

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 
 use super::{
     Answer, Intake, full,
-    inflate::{Encoding, InflateError, inflate},
+    inflate::Encoding,
     status::{Code, export_response, status},
 };
 use crate::{ack::Outcome, delivery::Transport, signal::Signal};
@@ -44,14 +44,9 @@ async fn receive(signal: Signal, encoding: Encoding, body: Incoming, intake: &In
         Ok(read) => read,
         Err(refusal) => return refusal.into(),
     };
-    let body = match inflate(body, encoding, intake.request_limit) {
-        Ok(body) => body,
-        Err(InflateError::TooLarge(_)) => return Outcome::TooLarge,
-        Err(error @ InflateError::Corrupt) => return Outcome::Reject(error.to_string().into()),
-    };
-    match intake.admit(body.len(), &mut permit) {
-        Ok(()) => intake.deliver(signal, Transport::Http, body, permit).await,
-        Err(refusal) => refusal.into(),
+    match intake.inflate(body, encoding, &mut permit) {
+        Ok(body) => intake.deliver(signal, Transport::Http, body, permit).await,
+        Err(outcome) => outcome,
     }
 }
 

@@ -73,9 +73,12 @@ impl Lease {
             tokio::time::sleep(if renewed.elapsed() < RENEW_EVERY { RENEW_EVERY } else { LOOK_EVERY }).await;
             // A request that hangs must not outlive the lease.
             let left = GIVE_UP.saturating_sub(renewed.elapsed());
+            let asked = Instant::now();
             match tokio::time::timeout(left, self.renew()).await {
-                Ok(Ok(true)) => renewed = Instant::now(),
-                Ok(Ok(false)) => return Error::Taken,
+                Ok(Ok(Renewal::Renewed)) => renewed = asked,
+                // Somebody else wrote in between; the next look tells who.
+                Ok(Ok(Renewal::Unsure)) => {}
+                Ok(Ok(Renewal::Taken)) => return Error::Taken,
                 Ok(Err(error)) if renewed.elapsed() + LOOK_EVERY >= GIVE_UP => return Error::NotRenewed(error),
                 Ok(Err(error)) => tracing::warn!(error = chain(&error), "cannot renew the lease"),
                 Err(_) => return Error::NotRenewed(kube::Error::Service("the API server does not answer".into())),
@@ -129,15 +132,14 @@ impl Lease {
         }
     }
 
-    async fn renew(&self) -> Result<bool, kube::Error> {
-        let Some(lease) = self.api.get_opt(&self.name).await? else { return Ok(false) };
+    async fn renew(&self) -> Result<Renewal, kube::Error> {
+        let Some(lease) = self.api.get_opt(&self.name).await? else { return Ok(Renewal::Taken) };
         if holder(&lease) != Some(&self.identity) {
-            return Ok(false);
+            return Ok(Renewal::Taken);
         }
         let old = lease.spec.clone().unwrap_or_default();
         let spec = LeaseSpec { renew_time: Some(MicroTime(Timestamp::now())), ..old };
-        // A conflict here says nothing yet; the next look tells who wrote.
-        self.write(lease, spec).await.map(|_| true)
+        self.write(lease, spec).await.map(|is_written| if is_written { Renewal::Renewed } else { Renewal::Unsure })
     }
 
     async fn write(&self, lease: Object, spec: LeaseSpec) -> Result<bool, kube::Error> {
@@ -156,6 +158,13 @@ impl Lease {
             ..LeaseSpec::default()
         }
     }
+}
+
+/// What became of a renewal.
+enum Renewal {
+    Renewed,
+    Unsure,
+    Taken,
 }
 
 /// Unlike any other process's.
