@@ -1,7 +1,7 @@
 //! The main job, end to end, for a person to watch: `demo` runs it, `demo stop` takes it away again.
 //!
 //! Comes in: built images, a machine. Goes out: what happened, in words and rows; an exit code that is not 0 when a
-//! single row is missing. Must not leave anything outside `target/` and its own namespace.
+//! single row is missing. Must not leave anything outside `target/`, its own namespace and that of the chart.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
