@@ -97,7 +97,7 @@ async fn an_operator_restart_causes_no_rollout_and_no_write() {
     cluster.kubectl(&["--namespace", RELEASE_NAMESPACE, "rollout", "restart", &operator]).unwrap();
     cluster.kubectl(&["--namespace", RELEASE_NAMESPACE, "rollout", "status", &operator, "--timeout=90s"]).unwrap();
     eventually("the new operator has looked at the resource", Duration::from_secs(60), async || {
-        let reconciles = operator_metric("clickstack_operator_reconciles_total");
+        let reconciles = operator_metric("clickstack_operator_reconciles_total")?;
         if reconciles >= 1.0 { Ok(()) } else { Err(format!("{reconciles} reconciles")) }
     })
     .await
@@ -120,25 +120,20 @@ fn resource_version(namespace: &Namespace) -> String {
 }
 
 fn operator_writes() -> f64 {
-    operator_metric("clickstack_operator_writes_total")
+    operator_metric("clickstack_operator_writes_total").unwrap()
 }
 
-/// The sum over all labels, as the leading operator tells it.
-fn operator_metric(name: &str) -> f64 {
-    let services = format!("/api/v1/namespaces/{RELEASE_NAMESPACE}/pods");
-    let pods = cluster().json(&["pods", "--namespace", RELEASE_NAMESPACE]).unwrap();
-    let running = |pod: &&serde_json::Value| {
+/// The sum over all labels, as the running operator tells it.
+fn operator_metric(name: &str) -> Result<f64, String> {
+    let told = |error: anyhow::Error| format!("{error:#}");
+    let pods = cluster().json(&["pods", "--namespace", RELEASE_NAMESPACE]).map_err(told)?;
+    let is_running = |pod: &&serde_json::Value| {
         pod["metadata"]["deletionTimestamp"].is_null() && pod["status"]["phase"] == "Running"
     };
-    let pod = pods["items"].as_array().unwrap().iter().find(running).unwrap()["metadata"]["name"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let text =
-        cluster().kubectl(&["get", "--raw", &format!("{services}/{pod}:8080/proxy/metrics")]).unwrap_or_default();
-    let values = text
-        .lines()
-        .filter(|line| line.starts_with(name))
-        .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok());
-    values.sum()
+    let pod = pods["items"].as_array().into_iter().flatten().find(is_running).ok_or("no operator runs")?;
+    let pod = pod["metadata"]["name"].as_str().unwrap_or_default();
+    let path = format!("/api/v1/namespaces/{RELEASE_NAMESPACE}/pods/{pod}:8080/proxy/metrics");
+    let text = cluster().kubectl(&["get", "--raw", &path]).map_err(told)?;
+    let lines = text.lines().filter(|line| line.starts_with(name));
+    Ok(lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum())
 }

@@ -24,7 +24,7 @@ const METRICS: (&str, i32) = ("metrics", 8888);
 const CONFIG_DIRECTORY: &str = "/etc/clickstack";
 /// The image's user.
 const USER: i64 = 10001;
-/// Readable by the pod's user and by nobody else.
+/// Readable by the pod's user and its group, and by nobody else.
 const CREDENTIALS_MODE: i32 = 0o440;
 /// Lame duck, drain and a margin; see the collector's `shutdown`.
 const GRACE_SECONDS: i64 = 30;
