@@ -22,6 +22,7 @@ lint: ## formatting and clippy
 
 unit: ## the tests inside the packages
 	cargo test --locked --workspace --lib --bins
+	go test -C tests/cluster ./lifecycle
 
 tidy: ## the repository's laws
 	cargo test --locked -p tests --test tidy
