@@ -12,6 +12,8 @@ use crate::insert::{Client, InsertError};
 
 const DATABASE: &str = include_str!("../schema/01_database.sql");
 const LOGS: &str = include_str!("../schema/02_otel_logs.sql");
+const DATABASE_EXISTS: &str = "EXISTS DATABASE {database}";
+const LOGS_EXISTS: &str = "EXISTS TABLE {database}.otel_logs";
 const LOGS_COMPAT: &str = include_str!("../schema/02_otel_logs_compat.sql");
 
 /// The first version whose text indexes the tables use.
@@ -19,6 +21,9 @@ const TEXT_INDEXES: (u32, u32) = (26, 2);
 
 /// First and longest pause between two tries.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// Between two rounds; whoever rings meanwhile is heard after it.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// ACCESS_DENIED: the tables have to be made by somebody else.
 const ACCESS_DENIED: u32 = 497;
@@ -60,10 +65,10 @@ impl Schema {
     pub async fn migrate(&self) -> Result<(), SchemaError> {
         let version = self.client.query("SELECT version()").await.map_err(SchemaError::Version)?;
         let logs = if has_text_indexes(&version) { LOGS } else { LOGS_COMPAT };
-        for (name, sql) in [("the database", DATABASE), ("otel_logs", logs)] {
+        for (name, sql, exists) in [("the database", DATABASE, DATABASE_EXISTS), ("otel_logs", logs, LOGS_EXISTS)] {
             match self.client.query(&self.render(sql)).await {
-                Err(error) if error.code() == Some(ACCESS_DENIED) => {
-                    tracing::warn!(object = name, %error, "no right to create it; it must be there already");
+                Err(error) if error.code() == Some(ACCESS_DENIED) && self.is_there(exists).await => {
+                    tracing::info!(object = name, "no right to create it, and it is there already");
                 }
                 result => drop(result.map_err(|error| SchemaError::Create(name, error))?),
             }
@@ -75,6 +80,8 @@ impl Schema {
     pub async fn keep(self, missing: Arc<Notify>, state: watch::Sender<State>) {
         loop {
             self.until_made(&state).await;
+            // A table that a view misses rings as well, and is not ours to make: no more than a round in this time.
+            tokio::time::sleep(PAUSE).await;
             missing.notified().await;
         }
     }
@@ -103,6 +110,10 @@ impl Schema {
         }
         tracing::info!(database = self.client.database(), "schema is in place");
         state.send_replace(State::Reached);
+    }
+
+    async fn is_there(&self, question: &str) -> bool {
+        self.client.query(&self.render(question)).await.is_ok_and(|answer| answer == "1")
     }
 
     fn render(&self, sql: &str) -> String {

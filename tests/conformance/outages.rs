@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tests::clickhouse::{ClickHouse, Options};
+use tests::clickhouse::{ADMIN, ADMIN_PASSWORD, ClickHouse, Options, User};
 use tests::collector::Collector;
 use tests::http::Http;
 use tests::ledger::{Ledger, Mode};
@@ -169,4 +169,26 @@ async fn a_full_budget_is_answered_retry_and_never_grows() {
     let answers = futures::future::join_all(requests.iter().map(|request| sender.send(request))).await;
     assert!(answers.iter().all(|answer| matches!(answer, Answer::Retry { after: Some(_), .. })), "{answers:?}");
     assert!(gateway.metric("clickstack_collector_budget_used_bytes").await.unwrap() <= 1_048_576.0);
+}
+
+#[tokio::test]
+async fn without_the_right_to_create_it_writes_to_a_table_that_is_there_and_names_one_that_is_not() {
+    let grants = ["GRANT SELECT, INSERT ON otel.*"];
+    let users = vec![User::admin(ADMIN, ADMIN_PASSWORD), User::limited("writer", "w", &grants)];
+    let engine = ClickHouse::start(Options { users, ..Options::default() }).await.unwrap();
+    let writer = |config: &mut crds::config::CollectorConfig| {
+        let clickhouse = config.clickhouse.as_ref().unwrap();
+        std::fs::write(clickhouse.username_file.as_ref().unwrap(), "writer").unwrap();
+        std::fs::write(clickhouse.password_file.as_ref().unwrap(), "w").unwrap();
+    };
+    let gateway = Collector::gateway_unready(&engine, writer).await.unwrap();
+    eventually("readiness names the right that is missing", Duration::from_secs(10), async || {
+        let told = Http::default().get(&gateway.probe("/ready")).await.map_err(|error| format!("{error:#}"))?.text();
+        if told.contains("ACCESS_DENIED") { Ok(()) } else { Err(told) }
+    })
+    .await
+    .unwrap();
+    drop(Collector::gateway(&engine, |_| {}).await.unwrap());
+    gateway.ready().await.unwrap();
+    assert!(OtlpHttp::new(&gateway.http()).send(&Rows::new("denied", 1).request(0..10)).await.is_accepted());
 }

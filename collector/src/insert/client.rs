@@ -140,8 +140,8 @@ impl Client {
             let Some(file) = file else { continue };
             let text =
                 tokio::fs::read_to_string(file).await.map_err(|error| InsertError::Credentials(file.clone(), error))?;
-            let mut value =
-                HeaderValue::from_str(text.trim_end_matches(['\r', '\n'])).map_err(|_| InsertError::CredentialsText)?;
+            let mut value = HeaderValue::from_bytes(text.trim_end_matches(['\r', '\n']).as_bytes())
+                .map_err(|_| InsertError::CredentialsText)?;
             value.set_sensitive(true);
             request.headers_mut().insert(HeaderName::from_static(name), value);
         }
