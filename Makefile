@@ -30,7 +30,7 @@ tidy: ## the repository's laws
 conformance: engines ## rows in a real ClickHouse compared with what was sent
 	cargo test --locked -p tests --test conformance
 
-e2e: prepare images ## the whole product on a real cluster
+e2e: prepare images ## the whole product on a real cluster, which stays until `make cluster-stop`
 	cargo test --locked -p tests --test e2e -- --test-threads=1
 
 prepare: target/cluster engines sdk ## install what this machine lacks
