@@ -49,7 +49,6 @@ impl Forwarder {
     pub async fn run(self, mut deliveries: mpsc::Receiver<Delivery>) {
         let slots = Arc::new(Semaphore::new(IN_FLIGHT));
         while let Some(delivery) = deliveries.recv().await {
-            self.metrics.beat();
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
             let forwarder = self.clone();
             tokio::spawn(async move {

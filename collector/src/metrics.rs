@@ -98,7 +98,7 @@ impl Pipeline {
             self.failed.clone(),
         );
         let own = registry.sub_registry_with_prefix("clickstack_collector");
-        own.register("malformed_requests", "Requests refused because they are not valid OTLP", self.malformed.clone());
+        own.register("malformed_requests", "Requests refused for what they hold", self.malformed.clone());
         own.register("forwarded_deliveries", "Deliveries sent to a gateway, by outcome", self.forwarded.clone());
         own.register("inserted_blocks", "Blocks stored in ClickHouse", self.blocks.clone());
         own.register_with_unit(

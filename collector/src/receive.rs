@@ -64,7 +64,8 @@ impl From<Refusal> for Outcome {
         match refusal {
             Refusal::TooLarge => Self::TooLarge,
             Refusal::Busy => Self::retry(),
-            Refusal::Broken => Self::Reject("the request's body ends early".into()),
+            // Nothing is known to be wrong with the rows; whoever still listens may send them again.
+            Refusal::Broken => Self::retry(),
         }
     }
 }
@@ -75,13 +76,14 @@ impl Intake {
     /// instead of the answer.
     async fn read(&self, mut body: Incoming) -> Result<(Bytes, Permit), Refusal> {
         let mut whole = BytesMut::new();
-        let taken = self.take(&mut body, &mut whole).await;
-        if taken.is_err() {
-            drop(whole);
-            let _ = tokio::time::timeout(DISCARD_WITHIN, discard(body)).await;
-            return taken.map(|permit| (Bytes::new(), permit));
+        match self.take(&mut body, &mut whole).await {
+            Ok(permit) => Ok((whole.freeze(), permit)),
+            Err(refusal) => {
+                drop(whole);
+                let _ = tokio::time::timeout(DISCARD_WITHIN, discard(body)).await;
+                Err(refusal)
+            }
         }
-        taken.map(|permit| (whole.freeze(), permit))
     }
 
     async fn take(&self, body: &mut Incoming, whole: &mut BytesMut) -> Result<Permit, Refusal> {

@@ -199,7 +199,8 @@ impl ClickHouse {
         Duration::seconds(30)
     }
 
-    /// Below the 10 s after which SDKs give up waiting for an answer and send again on their own.
+    /// Below the 10 s after which SDKs give up waiting for an answer and send again on their own. Looked at between
+    /// tries: an insert that hangs is not cut short by it.
     const fn default_retry_for() -> Duration {
         Duration::seconds(6)
     }
@@ -215,7 +216,8 @@ impl Forward {
         Self { endpoint: endpoint.into(), timeout: Self::default_timeout(), retry_for: Self::default_retry_for() }
     }
 
-    /// Longer than a gateway needs to say "retry" by itself: block age + `clickhouse.retryFor`, doubled.
+    /// Longer than a gateway needs to say "retry" by itself, unless an insert of its own hangs: block age +
+    /// `clickhouse.retryFor`, doubled.
     const fn default_timeout() -> Duration {
         Duration::seconds(15)
     }

@@ -61,7 +61,7 @@ impl Strings {
         append_string(text, self.stream.raw());
     }
 
-    /// Appends a value that is written by `write` and not longer than 127 bytes, or of any length.
+    /// Appends a value that `write` writes; its length is known only then.
     #[inline]
     pub fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         self.scratch.clear();
@@ -81,15 +81,10 @@ impl Strings {
 
     /// Appends the same value so many times.
     pub fn push_repeated(&mut self, text: &[u8], times: usize) {
-        let raw = self.stream.raw();
-        let start = raw.len();
-        if times > 0 {
-            append_string(text, raw);
-        }
-        let end = raw.len();
-        raw.reserve((end - start) * times);
-        for _ in 1..times {
-            raw.extend_from_within(start..end);
+        if let Some(more) = times.checked_sub(1) {
+            let mark = self.mark();
+            self.push(text);
+            self.repeat_since(mark, more);
         }
     }
 
@@ -120,11 +115,12 @@ impl Fixed {
     }
 }
 
-pub(super) fn repeat_tail(raw: &mut Vec<u8>, start: usize, times: usize) {
-    let end = raw.len();
-    raw.reserve((end - start) * times);
+/// Appends what stands from `start` on so many times more.
+fn repeat_tail<T: Copy>(values: &mut Vec<T>, start: usize, times: usize) {
+    let end = values.len();
+    values.reserve((end - start) * times);
     for _ in 0..times {
-        raw.extend_from_within(start..end);
+        values.extend_from_within(start..end);
     }
 }
 

@@ -56,11 +56,11 @@ pub fn inflate(
     let mut reader = flate2::read::MultiGzDecoder::new(&body[..]);
     loop {
         let start = out.len();
-        if !has_room(start + PIECE) {
+        // Never more than a request may be: a budget of just that size must do.
+        if !has_room((start + PIECE).min(limit)) {
             return Err(InflateError::NoRoom);
         }
-        // Grows by doubling up to what a request may hold, and not beyond.
-        out.reserve_exact(start.clamp(PIECE, limit.max(PIECE)));
+        out.reserve(PIECE);
         let read = (&mut reader).take(PIECE as u64).read_to_end(&mut out).map_err(|_| InflateError::Corrupt)?;
         match read {
             0 => return Ok(out.into()),

@@ -17,7 +17,7 @@ pub enum Malformed {
     FieldNumber,
     #[error("field {0} has a wire type it cannot have")]
     WireType(u32),
-    #[error("values are nested deeper than {MAX_DEPTH} levels")]
+    #[error("values are nested too deeply")]
     TooDeep,
 }
 

@@ -5,7 +5,7 @@
 
 use hashbrown::HashTable;
 
-use super::append_string;
+use super::{append_string, repeat_tail};
 use crate::columns::frames::Body;
 
 /// The state prefix: shared dictionaries with additional keys, the only version there is.
@@ -97,8 +97,8 @@ impl LowCardinality {
 
     pub(super) fn repeat_since(&mut self, start: usize, times: usize) {
         match &mut self.indexes {
-            Indexes::Narrow(indexes) => repeat(indexes, start, times),
-            Indexes::Wide(indexes) => repeat(indexes, start, times),
+            Indexes::Narrow(indexes) => repeat_tail(indexes, start, times),
+            Indexes::Wide(indexes) => repeat_tail(indexes, start, times),
         }
     }
 
@@ -175,13 +175,5 @@ impl Indexes {
                 }
             }
         }
-    }
-}
-
-fn repeat<T: Copy>(values: &mut Vec<T>, start: usize, times: usize) {
-    let end = values.len();
-    values.reserve((end - start) * times);
-    for _ in 0..times {
-        values.extend_from_within(start..end);
     }
 }
