@@ -190,3 +190,21 @@ async fn a_sender_of_too_much_gets_its_413_although_it_is_still_sending() {
         assert_eq!(post(&gateway, &[PROTOBUF], vec![0; 8 << 20]).await.status, 413);
     }
 }
+
+#[tokio::test]
+async fn a_compressed_request_fits_a_budget_of_just_one_request() {
+    let engine = ClickHouse::start(Options::default()).await.unwrap();
+    let change = |config: &mut crds::config::CollectorConfig| {
+        config.limits.request_bytes = "1Mi".parse().ok();
+        config.limits.memory_budget = "1Mi".parse().ok();
+    };
+    let gateway = Collector::gateway(&engine, change).await.unwrap();
+    // An unknown field of zeros: valid, ignored, and with its key exactly as large as a request may be.
+    let mut message = vec![0x7a, 0xfc, 0xff, 0x3f];
+    message.resize(1 << 20, 0);
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut encoder, &message).unwrap();
+    let gzip = ("content-encoding", "gzip");
+    assert_eq!(post(&gateway, &[PROTOBUF, gzip], encoder.finish().unwrap()).await.status, 200);
+    assert_eq!(post(&gateway, &[PROTOBUF], message).await.status, 200);
+}
