@@ -178,7 +178,7 @@ async fn start_sockets(settings: &Settings, intake: Intake, draining: watch::Rec
 }
 
 fn schema(clickhouse: &ClickHouse, client: &Client) -> Schema {
-    Schema { client: client.clone(), retention: clickhouse.retention.0 }
+    Schema { client: client.clone(), retention: clickhouse.retention.logs.0 }
 }
 
 /// Runs a stage and tells when it has ended.

@@ -14,8 +14,12 @@ use crate::{
 };
 
 mod check;
+mod clickhouse;
+mod receivers;
 
 pub use check::{clickhouse_endpoint_problem, database_problem};
+pub use clickhouse::{ClickHouse, Retention};
+pub use receivers::{Otlp, Receivers};
 
 /// The whole file. Unknown fields are refused, so that a typo is an error and not a default.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -49,48 +53,6 @@ pub enum Role {
     Agent,
     /// Writes to ClickHouse.
     Gateway,
-}
-
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Receivers {
-    pub otlp: Otlp,
-}
-
-/// The OTLP receiver, <https://opentelemetry.io/docs/specs/otlp/>.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Otlp {
-    /// Listening address of OTLP/gRPC.
-    pub grpc: SocketAddr,
-    /// Listening address of OTLP/HTTP.
-    pub http: SocketAddr,
-}
-
-/// A ClickHouse server's HTTP interface and what to write there.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct ClickHouse {
-    /// `http://host:8123` or `https://host:8443`.
-    pub endpoint: String,
-    #[serde(default = "ClickHouse::default_database")]
-    pub database: String,
-    /// File holding the user's name, read anew at every request so that a rotated Secret takes effect
-    /// without a restart. Absent: user `default`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub username_file: Option<String>,
-    /// File holding the password; see `usernameFile`. Absent: no password.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub password_file: Option<String>,
-    /// How long one insert may take before its outcome counts as unknown.
-    #[serde(default = "ClickHouse::default_timeout")]
-    pub timeout: Duration,
-    /// How long a block is tried before its senders are told to send again later.
-    #[serde(default = "ClickHouse::default_retry_for")]
-    pub retry_for: Duration,
-    /// How long stored log rows are kept; the tables' TTL.
-    #[serde(default = "ClickHouse::default_retention")]
-    pub retention: Duration,
 }
 
 /// The OTLP/gRPC endpoint of a gateway.
@@ -176,40 +138,6 @@ impl Role {
     }
 }
 
-impl ClickHouse {
-    /// A ClickHouse with every default, reached at `endpoint`.
-    pub fn at(endpoint: impl Into<String>) -> Self {
-        Self {
-            endpoint: endpoint.into(),
-            database: Self::default_database(),
-            username_file: None,
-            password_file: None,
-            timeout: Self::default_timeout(),
-            retry_for: Self::default_retry_for(),
-            retention: Self::default_retention(),
-        }
-    }
-
-    pub fn default_database() -> String {
-        "default".to_owned()
-    }
-
-    /// A 100,000-row insert takes about half a second of an idle server; this is the time of a very busy one.
-    const fn default_timeout() -> Duration {
-        Duration::seconds(30)
-    }
-
-    /// Below the 10 s after which SDKs give up waiting for an answer and send again on their own. Looked at between
-    /// tries: an insert that hangs is not cut short by it.
-    const fn default_retry_for() -> Duration {
-        Duration::seconds(6)
-    }
-
-    const fn default_retention() -> Duration {
-        Duration::seconds(30 * 86_400)
-    }
-}
-
 impl Forward {
     /// A gateway with every default, reached at `endpoint`.
     pub fn to(endpoint: impl Into<String>) -> Self {
@@ -224,12 +152,6 @@ impl Forward {
 
     const fn default_retry_for() -> Duration {
         Duration::seconds(8)
-    }
-}
-
-impl Default for Otlp {
-    fn default() -> Self {
-        Self { grpc: any_address(4317), http: any_address(4318) }
     }
 }
 

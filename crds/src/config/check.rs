@@ -3,7 +3,7 @@
 //! Comes in: a parsed document. Goes out: every [`Problem`] in it, in the order of the document, so that a
 //! person mends the file once. Must not stop at the first.
 
-use super::{Blocks, ClickHouse, CollectorConfig, Forward, Role};
+use super::{Blocks, ClickHouse, CollectorConfig, Forward, Retention, Role};
 use crate::{
     problem::Problem,
     quantity::{ByteSize, Duration},
@@ -86,8 +86,12 @@ fn destination(clickhouse: &ClickHouse, found: &mut Vec<Problem>) {
         found.push(Problem::new("clickhouse.passwordFile", "a password without a user; add clickhouse.usernameFile"));
     }
     positive("clickhouse.timeout", clickhouse.timeout, found);
-    if clickhouse.retention.0.as_secs() == 0 {
-        found.push(Problem::new("clickhouse.retention", "rows would be deleted as they arrive; use at least 1s"));
+    let Retention { logs, traces, metrics, sessions } = clickhouse.retention;
+    for (signal, time) in [("logs", logs), ("traces", traces), ("metrics", metrics), ("sessions", sessions)] {
+        if time.0.as_secs() == 0 {
+            let field = format!("clickhouse.retention.{signal}");
+            found.push(Problem::new(field, "rows would be deleted as they arrive; use at least 1s"));
+        }
     }
 }
 
