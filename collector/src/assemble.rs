@@ -152,6 +152,7 @@ impl Assembler {
         let mut request = Request { open: &mut self.open, last: 0, records: 0, now, days: 0, room };
         match signal {
             Signal::Logs => otlp::logs(body, &mut request)?,
+            Signal::Metrics | Signal::Traces => return Err(Refused::Malformed(Malformed::WireType(1))),
         }
         Ok(request.records)
     }
@@ -199,7 +200,15 @@ impl Open {
     fn seal(&mut self) -> Block {
         let rows = self.rows.rows() as u64;
         let (body, raw_bytes) = self.rows.seal().finish();
-        Block { table: Table::Logs, rows, body, raw_bytes, columns: COLUMNS, acks: std::mem::take(&mut self.acks) }
+        Block {
+            table: Table::Logs,
+            rows,
+            body,
+            raw_bytes,
+            columns: COLUMNS.into(),
+            layout: None,
+            acks: std::mem::take(&mut self.acks),
+        }
     }
 }
 

@@ -6,45 +6,26 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use crds::config::{ClickHouse, Forward};
 use prometheus_client::registry::Registry;
-use tokio::{
-    sync::{Notify, mpsc, oneshot, watch},
-    task::JoinSet,
-};
+use tokio::sync::watch;
 
 use crate::{
-    admin::{self, Health},
-    assemble::{self, Assembler},
+    admin::Health,
     budget::Budget,
-    delivery::Delivery,
-    forward::{Forwarder, peers::Peers},
-    insert::{Client, Inserter},
+    insert::Client,
     metrics::{BudgetGauge, Pipeline},
-    receive::{Intake, listener, otlp_grpc, otlp_http},
+    receive::Intake,
     role::{Outlet, outlet},
-    schema::{Schema, State},
     settings::Settings,
 };
 
+mod line;
 mod signals;
+mod sockets;
 
+use line::{schema, start_line};
 use signals::Signals;
-
-/// Deliveries between the sockets and the line. Few: what waits here is admitted already, and a longer queue
-/// would only hide from the budget that the line is behind.
-const DELIVERIES: usize = 64;
-
-/// Sealed blocks between the line and the inserts in flight: one to send while the next is made.
-const BLOCKS: usize = 1;
-
-/// The outlet, running.
-struct Line {
-    deliveries: mpsc::Sender<Delivery>,
-    destination: Option<watch::Receiver<State>>,
-    /// Speaks when the last delivery is answered for.
-    done: oneshot::Receiver<()>,
-}
+use sockets::{start_admin, start_sockets};
 
 /// Runs a collector until it is told to stop.
 ///
@@ -102,93 +83,6 @@ pub async fn migrate(settings: &Settings) -> Result<()> {
         .context("this role has no clickhouse section, so there is nothing to migrate")?;
     schema(clickhouse, &Client::new(clickhouse)).migrate().await?;
     Ok(())
-}
-
-fn start_line(settings: &Settings, metrics: &Arc<Pipeline>) -> Result<Line> {
-    match (outlet(settings.config.role), &settings.config.clickhouse, &settings.config.forward) {
-        (Outlet::ClickHouse, Some(clickhouse), _) => start_inserting(settings, clickhouse, metrics),
-        (Outlet::Gateway, _, Some(forward)) => Ok(start_forwarding(forward, metrics)),
-        _ => bail!("the role has no outlet; check the configuration with check-config"),
-    }
-}
-
-fn start_inserting(settings: &Settings, clickhouse: &ClickHouse, metrics: &Arc<Pipeline>) -> Result<Line> {
-    let client = Client::new(clickhouse);
-    let missing_table = Arc::new(Notify::new());
-    let (state, destination) = watch::channel(State::Unknown);
-    tokio::spawn(schema(clickhouse, &client).keep(Arc::clone(&missing_table), state));
-
-    let (block_sender, blocks) = mpsc::channel(BLOCKS);
-    let inserter = Inserter { client, retry_for: clickhouse.retry_for.0, metrics: Arc::clone(metrics), missing_table };
-    let done = finishing(inserter.run(blocks));
-
-    let (deliveries, delivered) = mpsc::channel(DELIVERIES);
-    let assembler = Assembler::new(settings.blocks, Arc::clone(metrics));
-    let runtime = tokio::runtime::Handle::current();
-    std::thread::Builder::new()
-        .name("assemble".to_owned())
-        .spawn(move || assemble::run(assembler, delivered, &block_sender, &runtime))
-        .context("cannot start the assembling thread")?;
-    Ok(Line { deliveries, destination: Some(destination), done })
-}
-
-fn start_forwarding(forward: &Forward, metrics: &Arc<Pipeline>) -> Line {
-    let peers = Peers::new(&forward.endpoint);
-    tokio::spawn(peers.clone().watch());
-    let forwarder =
-        Forwarder { peers, timeout: forward.timeout.0, retry_for: forward.retry_for.0, metrics: Arc::clone(metrics) };
-    let (deliveries, delivered) = mpsc::channel(DELIVERIES);
-    Line { deliveries, destination: None, done: finishing(forwarder.run(delivered)) }
-}
-
-async fn start_admin(settings: &Settings, health: Health, registry: Registry) -> Result<JoinSet<()>> {
-    // Never told to stop: probes must see "shutting down" to the end.
-    let (_, forever) = watch::channel(false);
-    let registry = Arc::new(registry);
-    let addresses = &settings.config.admin;
-    let health_socket = listener::bind(addresses.health)
-        .await
-        .with_context(|| format!("cannot listen on admin.health {}", addresses.health))?;
-    let metrics_socket = listener::bind(addresses.metrics)
-        .await
-        .with_context(|| format!("cannot listen on admin.metrics {}", addresses.metrics))?;
-    let mut servers = JoinSet::new();
-    servers.spawn(listener::serve(health_socket, move |request| health.answer(&request), forever.clone()));
-    servers.spawn(listener::serve(metrics_socket, move |request| admin::scrape(&request, &registry), forever));
-    Ok(servers)
-}
-
-async fn start_sockets(settings: &Settings, intake: Intake, draining: watch::Receiver<bool>) -> Result<JoinSet<()>> {
-    let otlp = &settings.config.receivers.otlp;
-    let grpc_socket = listener::bind(otlp.grpc)
-        .await
-        .with_context(|| format!("cannot listen on receivers.otlp.grpc {}", otlp.grpc))?;
-    let http_socket = listener::bind(otlp.http)
-        .await
-        .with_context(|| format!("cannot listen on receivers.otlp.http {}", otlp.http))?;
-    let mut sockets = JoinSet::new();
-    let grpc = intake.clone();
-    sockets.spawn(listener::serve(
-        grpc_socket,
-        move |request| otlp_grpc::serve(request, grpc.clone()),
-        draining.clone(),
-    ));
-    sockets.spawn(listener::serve(http_socket, move |request| otlp_http::serve(request, intake.clone()), draining));
-    Ok(sockets)
-}
-
-fn schema(clickhouse: &ClickHouse, client: &Client) -> Schema {
-    Schema { client: client.clone(), retention: clickhouse.retention.logs.0 }
-}
-
-/// Runs a stage and tells when it has ended.
-fn finishing(stage: impl Future<Output = ()> + Send + 'static) -> oneshot::Receiver<()> {
-    let (done, is_done) = oneshot::channel();
-    tokio::spawn(async move {
-        stage.await;
-        let _ = done.send(());
-    });
-    is_done
 }
 
 /// Longest time the runtime waits for stray tasks at the very end.

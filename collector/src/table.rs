@@ -1,21 +1,96 @@
-//! The destination tables and the block: an encoded body for one of them.
+//! The destination tables, what is known of their columns, and the block: an encoded body for one of them.
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 
-use crate::ack::Ack;
+use crate::{ack::Ack, signal::Signal};
 
 /// A table this collector inserts into.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Table {
     Logs,
+    Sessions,
+    Traces,
+    Gauge,
+    Sum,
+    Histogram,
+    ExponentialHistogram,
+    Summary,
 }
 
 impl Table {
+    pub const ALL: [Self; 8] = [
+        Self::Logs,
+        Self::Sessions,
+        Self::Traces,
+        Self::Gauge,
+        Self::Sum,
+        Self::Histogram,
+        Self::ExponentialHistogram,
+        Self::Summary,
+    ];
+
     /// Its name in ClickHouse.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Logs => "otel_logs",
+            Self::Sessions => "hyperdx_sessions",
+            Self::Traces => "otel_traces",
+            Self::Gauge => "otel_metrics_gauge",
+            Self::Sum => "otel_metrics_sum",
+            Self::Histogram => "otel_metrics_histogram",
+            Self::ExponentialHistogram => "otel_metrics_exponential_histogram",
+            Self::Summary => "otel_metrics_summary",
         }
+    }
+
+    /// The signal whose records are its rows.
+    pub const fn signal(self) -> Signal {
+        match self {
+            Self::Logs | Self::Sessions => Signal::Logs,
+            Self::Traces => Signal::Traces,
+            Self::Gauge | Self::Sum | Self::Histogram | Self::ExponentialHistogram | Self::Summary => Signal::Metrics,
+        }
+    }
+}
+
+/// The columns of a table that an insert may name, as the server has them.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Layout {
+    /// Type of each column, by its name.
+    columns: BTreeMap<String, String>,
+}
+
+/// What is known of every table; cheap to clone and to compare.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Layouts {
+    by_table: BTreeMap<Table, Arc<Layout>>,
+}
+
+impl Layout {
+    /// From pairs of name and type.
+    pub fn new(columns: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { columns: columns.into_iter().collect() }
+    }
+
+    pub fn has(&self, column: &str) -> bool {
+        self.columns.contains_key(column)
+    }
+
+    /// The type as ClickHouse prints it: `DateTime64(9)`.
+    pub fn type_of(&self, column: &str) -> Option<&str> {
+        self.columns.get(column).map(String::as_str)
+    }
+}
+
+impl Layouts {
+    pub fn of(&self, table: Table) -> Option<&Arc<Layout>> {
+        self.by_table.get(&table)
+    }
+
+    pub fn set(&mut self, table: Table, layout: Layout) {
+        self.by_table.insert(table, Arc::new(layout));
     }
 }
 
@@ -29,7 +104,10 @@ pub struct Block {
     /// Bytes before compression.
     pub raw_bytes: usize,
     /// Names of the columns in the body, quoted, separated by commas.
-    pub columns: &'static str,
+    pub columns: Arc<str>,
+    /// The columns the table had when the block was made. Absent: it had not been asked yet, and the block has all
+    /// columns of the contract.
+    pub layout: Option<Arc<Layout>>,
     /// Everybody whose rows are in it.
     pub acks: Vec<Ack>,
 }

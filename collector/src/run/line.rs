@@ -1,0 +1,85 @@
+//! The line of a role, built: comes in what a process is told, goes out where deliveries are put and a word when the
+//! last one is answered for. Must not hold logic: each stage has its own.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use crds::config::{ClickHouse, Forward};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+use crate::{
+    assemble::{self, Assembler},
+    delivery::Delivery,
+    forward::{Forwarder, peers::Peers},
+    insert::{Client, Inserter},
+    metrics::Pipeline,
+    role::{Outlet, outlet},
+    schema::{Schema, State},
+    settings::Settings,
+};
+
+/// Deliveries between the sockets and the line. Few: what waits here is admitted already, and a longer queue
+/// would only hide from the budget that the line is behind.
+const DELIVERIES: usize = 64;
+
+/// Sealed blocks between the line and the inserts in flight: one to send while the next is made.
+const BLOCKS: usize = 1;
+
+/// The outlet, running.
+pub(super) struct Line {
+    pub(super) deliveries: mpsc::Sender<Delivery>,
+    pub(super) destination: Option<watch::Receiver<State>>,
+    /// Speaks when the last delivery is answered for.
+    pub(super) done: oneshot::Receiver<()>,
+}
+
+pub(super) fn start_line(settings: &Settings, metrics: &Arc<Pipeline>) -> Result<Line> {
+    match (outlet(settings.config.role), &settings.config.clickhouse, &settings.config.forward) {
+        (Outlet::ClickHouse, Some(clickhouse), _) => start_inserting(settings, clickhouse, metrics),
+        (Outlet::Gateway, _, Some(forward)) => Ok(start_forwarding(forward, metrics)),
+        _ => bail!("the role has no outlet; check the configuration with check-config"),
+    }
+}
+
+fn start_inserting(settings: &Settings, clickhouse: &ClickHouse, metrics: &Arc<Pipeline>) -> Result<Line> {
+    let client = Client::new(clickhouse);
+    let missing_table = Arc::new(Notify::new());
+    let (state, destination) = watch::channel(State::Unknown);
+    tokio::spawn(schema(clickhouse, &client).keep(Arc::clone(&missing_table), state));
+
+    let (block_sender, blocks) = mpsc::channel(BLOCKS);
+    let inserter = Inserter { client, retry_for: clickhouse.retry_for.0, metrics: Arc::clone(metrics), missing_table };
+    let done = finishing(inserter.run(blocks));
+
+    let (deliveries, delivered) = mpsc::channel(DELIVERIES);
+    let assembler = Assembler::new(settings.blocks, Arc::clone(metrics));
+    let runtime = tokio::runtime::Handle::current();
+    std::thread::Builder::new()
+        .name("assemble".to_owned())
+        .spawn(move || assemble::run(assembler, delivered, &block_sender, &runtime))
+        .context("cannot start the assembling thread")?;
+    Ok(Line { deliveries, destination: Some(destination), done })
+}
+
+fn start_forwarding(forward: &Forward, metrics: &Arc<Pipeline>) -> Line {
+    let peers = Peers::new(&forward.endpoint);
+    tokio::spawn(peers.clone().watch());
+    let forwarder =
+        Forwarder { peers, timeout: forward.timeout.0, retry_for: forward.retry_for.0, metrics: Arc::clone(metrics) };
+    let (deliveries, delivered) = mpsc::channel(DELIVERIES);
+    Line { deliveries, destination: None, done: finishing(forwarder.run(delivered)) }
+}
+
+pub(super) fn schema(clickhouse: &ClickHouse, client: &Client) -> Schema {
+    Schema { client: client.clone(), retention: clickhouse.retention.logs.0 }
+}
+
+/// Runs a stage and tells when it has ended.
+fn finishing(stage: impl Future<Output = ()> + Send + 'static) -> oneshot::Receiver<()> {
+    let (done, is_done) = oneshot::channel();
+    tokio::spawn(async move {
+        stage.await;
+        let _ = done.send(());
+    });
+    is_done
+}

@@ -1,0 +1,53 @@
+//! Every socket of a process, opened: comes in addresses and what serves them, goes out tasks that end when told.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use prometheus_client::registry::Registry;
+use tokio::{sync::watch, task::JoinSet};
+
+use crate::{
+    admin::{self, Health},
+    receive::{Intake, listener, otlp_grpc, otlp_http},
+    settings::Settings,
+};
+
+pub(super) async fn start_admin(settings: &Settings, health: Health, registry: Registry) -> Result<JoinSet<()>> {
+    // Never told to stop: probes must see "shutting down" to the end.
+    let (_, forever) = watch::channel(false);
+    let registry = Arc::new(registry);
+    let addresses = &settings.config.admin;
+    let health_socket = listener::bind(addresses.health)
+        .await
+        .with_context(|| format!("cannot listen on admin.health {}", addresses.health))?;
+    let metrics_socket = listener::bind(addresses.metrics)
+        .await
+        .with_context(|| format!("cannot listen on admin.metrics {}", addresses.metrics))?;
+    let mut servers = JoinSet::new();
+    servers.spawn(listener::serve(health_socket, move |request| health.answer(&request), forever.clone()));
+    servers.spawn(listener::serve(metrics_socket, move |request| admin::scrape(&request, &registry), forever));
+    Ok(servers)
+}
+
+pub(super) async fn start_sockets(
+    settings: &Settings,
+    intake: Intake,
+    draining: watch::Receiver<bool>,
+) -> Result<JoinSet<()>> {
+    let otlp = &settings.config.receivers.otlp;
+    let grpc_socket = listener::bind(otlp.grpc)
+        .await
+        .with_context(|| format!("cannot listen on receivers.otlp.grpc {}", otlp.grpc))?;
+    let http_socket = listener::bind(otlp.http)
+        .await
+        .with_context(|| format!("cannot listen on receivers.otlp.http {}", otlp.http))?;
+    let mut sockets = JoinSet::new();
+    let grpc = intake.clone();
+    sockets.spawn(listener::serve(
+        grpc_socket,
+        move |request| otlp_grpc::serve(request, grpc.clone()),
+        draining.clone(),
+    ));
+    sockets.spawn(listener::serve(http_socket, move |request| otlp_http::serve(request, intake.clone()), draining));
+    Ok(sockets)
+}
