@@ -3,7 +3,7 @@
 //! Comes in: HTTP requests on two ports. Goes out: health in the words of a probe, metrics in Prometheus' text.
 //! Must not wait for anything: a probe asks for a state, not for work.
 
-use std::{future::ready, sync::Arc, time::Duration};
+use std::{future::ready, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
@@ -13,30 +13,26 @@ use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
 use crate::{
-    metrics::{self, Pipeline},
+    metrics::{self, Progress},
     schema::State,
 };
 
 type Answer = http_body_util::combinators::UnsyncBoxBody<Bytes, std::convert::Infallible>;
-
-/// An idle line shows its life every second; a busy one between two deliveries.
-const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
 /// What health is made of.
 #[derive(Clone, Debug)]
 pub struct Health {
     /// Where blocks go, for a gateway. Absent: the role needs no destination to be of use.
     pub destination: Option<watch::Receiver<State>>,
-    /// Only a role with a thread of its own has silence to listen for.
-    pub line: Option<Arc<Pipeline>>,
+    /// Only a role with a line of its own can stand still.
+    pub line: Option<Arc<Progress>>,
     pub stopping: watch::Receiver<bool>,
 }
 
 impl Health {
     /// Why this process should be started anew, if it should.
     fn dead(&self) -> Option<String> {
-        let silence = self.line.as_ref()?.silence();
-        (silence > LONGEST_SILENCE).then(|| format!("no progress for {} s", silence.as_secs()))
+        self.line.as_ref()?.standstill(Instant::now())
     }
 
     /// Why nothing should be sent here, if so. A destination once reached counts as reached: its outages are

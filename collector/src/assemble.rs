@@ -118,7 +118,7 @@ impl Assembler {
         match self.decode(signal, &body, now) {
             Ok(0) => ack.settle(Outcome::Delivered { rejected: 0 }),
             Ok(records) => {
-                self.metrics.accepted(transport, records);
+                self.metrics.accepted(signal, transport, records);
                 self.keep(&ack);
                 // Every block with rows of this delivery now holds a part of the duty.
                 ack.settle(Outcome::Delivered { rejected: 0 });

@@ -58,6 +58,7 @@ impl Inserter {
 
     async fn deliver(&self, block: Block, token: &str) {
         let deadline = Instant::now() + self.retry_for;
+        let _held = self.metrics.in_hand(&block, self.retry_for + self.client.timeout());
         let outcome = self.insert_until(&block, token, deadline).await;
         self.metrics.finished(&block, &outcome);
         for ack in block.acks {

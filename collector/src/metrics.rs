@@ -5,18 +5,29 @@
 //! never per record.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use prometheus_client::{
-    collector::Collector,
-    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text},
-    metrics::{counter::Counter, family::Family, gauge::ConstGauge, histogram::Histogram},
+    encoding::{EncodeLabelSet, text},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
 
-use crate::{ack::Outcome, budget::Budget, delivery::Transport, insert::InsertError, table::Block};
+use crate::{
+    ack::Outcome,
+    delivery::Transport,
+    insert::InsertError,
+    signal::Signal,
+    table::{Block, Table},
+};
+
+mod progress;
+mod readings;
+
+pub use progress::{InHand, Progress};
+pub use readings::{BudgetGauge, ProcessReadings};
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct Receiver {
@@ -30,8 +41,31 @@ struct Exporter {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Processor {
+    processor: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct Result {
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Answered {
+    signal: &'static str,
+    transport: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct TurnedAway {
+    transport: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Way {
+    transport: &'static str,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -44,128 +78,266 @@ struct Destination {
     table: &'static str,
 }
 
+const CLICKHOUSE: Exporter = Exporter { exporter: "clickhouse" };
+const BATCH: Processor = Processor { processor: "batch" };
+
+/// Upper bounds in seconds, from a sender's own network to the longest a receiver waits for an outcome.
+const SECONDS: [f64; 13] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+/// Upper bounds in rows: those of the OpenTelemetry Collector's batch processor, so that its panels fit.
+const ROWS: [f64; 10] = [10.0, 100.0, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6];
+
+/// One family for each signal, because OpenTelemetry's names have the signal in them and not in a label.
+#[derive(Debug)]
+struct BySignal<Labels>([Family<Labels, Counter>; Signal::ALL.len()]);
+
+impl<Labels: EncodeLabelSet + Clone + Eq + std::hash::Hash + Send + Sync + std::fmt::Debug + 'static> BySignal<Labels> {
+    fn new() -> Self {
+        Self([Family::default(), Family::default(), Family::default()])
+    }
+
+    fn of(&self, signal: Signal) -> &Family<Labels, Counter> {
+        let [logs, metrics, traces] = &self.0;
+        match signal {
+            Signal::Logs => logs,
+            Signal::Metrics => metrics,
+            Signal::Traces => traces,
+        }
+    }
+
+    fn register(&self, registry: &mut Registry, prefix: &str, help: &str) {
+        for signal in Signal::ALL {
+            registry.register(format!("{prefix}_{}", signal.records()), help, self.of(signal).clone());
+        }
+    }
+}
+
 /// The counters of the line, shared by its stages.
 #[derive(Debug)]
 pub struct Pipeline {
-    accepted: Family<Receiver, Counter>,
+    accepted: BySignal<Receiver>,
+    refused: BySignal<Receiver>,
+    sent: BySignal<Exporter>,
+    failed: BySignal<Exporter>,
     malformed: Family<Receiver, Counter>,
-    sent: Family<Exporter, Counter>,
-    failed: Family<Exporter, Counter>,
+    answers: Family<Answered, Counter>,
+    answer_time: Family<Way, Histogram>,
+    turned_away: Family<TurnedAway, Counter>,
     forwarded: Family<Result, Counter>,
-    blocks: Family<Destination, Counter>,
-    raw_bytes: Family<Destination, Counter>,
-    sent_bytes: Family<Destination, Counter>,
+    open: OpenGauges,
+    block_age: Histogram,
+    block_rows: Family<Processor, Histogram>,
+    stored: Stored,
     errors: Family<Code, Counter>,
+    repeated: Family<Destination, Counter>,
+    turned_back: Family<Destination, Counter>,
+    switched: Counter,
     insert_time: Histogram,
-    started: Instant,
-    /// Milliseconds from `started` to the last sign of life.
-    beat: AtomicU64,
+    queue: Family<Exporter, Gauge>,
+    queue_capacity: Family<Exporter, Gauge>,
+    pub progress: Arc<Progress>,
 }
 
-const CLICKHOUSE: Exporter = Exporter { exporter: "clickhouse" };
+/// What open blocks hold, by table.
+#[derive(Debug, Default)]
+struct OpenGauges {
+    rows: Family<Destination, Gauge>,
+    bytes: Family<Destination, Gauge>,
+}
+
+/// What is in ClickHouse, by table.
+#[derive(Debug, Default)]
+struct Stored {
+    blocks: Family<Destination, Counter>,
+    rows: Family<Destination, Counter>,
+    raw_bytes: Family<Destination, Counter>,
+    sent_bytes: Family<Destination, Counter>,
+}
 
 impl Pipeline {
     /// Counters, registered.
     pub fn new(registry: &mut Registry) -> Self {
+        let seconds = || Histogram::new(SECONDS);
         let pipeline = Self {
-            accepted: Family::default(),
+            accepted: BySignal::new(),
+            refused: BySignal::new(),
+            sent: BySignal::new(),
+            failed: BySignal::new(),
             malformed: Family::default(),
-            sent: Family::default(),
-            failed: Family::default(),
+            answers: Family::default(),
+            answer_time: Family::new_with_constructor(seconds),
+            turned_away: Family::default(),
             forwarded: Family::default(),
-            blocks: Family::default(),
-            raw_bytes: Family::default(),
-            sent_bytes: Family::default(),
+            open: OpenGauges::default(),
+            block_age: seconds(),
+            block_rows: Family::new_with_constructor(|| Histogram::new(ROWS)),
+            stored: Stored::default(),
             errors: Family::default(),
-            insert_time: Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]),
-            started: Instant::now(),
-            beat: AtomicU64::new(0),
+            repeated: Family::default(),
+            turned_back: Family::default(),
+            switched: Counter::default(),
+            insert_time: seconds(),
+            queue: Family::default(),
+            queue_capacity: Family::default(),
+            progress: Arc::new(Progress::new(Instant::now())),
         };
         pipeline.register(registry);
+        pipeline.register_own(registry.sub_registry_with_prefix("clickstack_collector"));
         pipeline
     }
 
     fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "otelcol_receiver_accepted_log_records",
-            "Log records decoded and taken",
-            self.accepted.clone(),
+        self.accepted.register(registry, "otelcol_receiver_accepted", "Records decoded and taken");
+        self.refused.register(registry, "otelcol_receiver_refused", "Single records refused for good and told");
+        self.sent.register(registry, "otelcol_exporter_sent", "Records stored");
+        self.failed.register(
+            registry,
+            "otelcol_exporter_send_failed",
+            "Records whose senders were told to send again or were refused",
         );
-        registry.register("otelcol_exporter_sent_log_records", "Log records stored", self.sent.clone());
+        registry.register("otelcol_exporter_queue_size", "Blocks with the inserter now", self.queue.clone());
         registry.register(
-            "otelcol_exporter_send_failed_log_records",
-            "Log records whose senders were told to send again or were refused",
-            self.failed.clone(),
+            "otelcol_exporter_queue_capacity",
+            "Blocks the inserter holds at once",
+            self.queue_capacity.clone(),
         );
-        let own = registry.sub_registry_with_prefix("clickstack_collector");
+        registry.register("otelcol_processor_batch_batch_send_size", "Rows of a block", self.block_rows.clone());
+    }
+
+    fn register_own(&self, own: &mut Registry) {
         own.register("malformed_requests", "Requests refused for what they hold", self.malformed.clone());
+        own.register("answers", "Requests answered, by outcome", self.answers.clone());
+        let time = "From a request's last byte to its answer";
+        own.register_with_unit("answer", time, Unit::Seconds, self.answer_time.clone());
+        let help = "Requests answered before there was a delivery, by reason";
+        own.register("turned_away_requests", help, self.turned_away.clone());
         own.register("forwarded_deliveries", "Deliveries sent to a gateway, by outcome", self.forwarded.clone());
-        own.register("inserted_blocks", "Blocks stored in ClickHouse", self.blocks.clone());
-        own.register_with_unit(
-            "inserted_raw",
-            "Bytes of stored blocks before compression",
-            Unit::Bytes,
-            self.raw_bytes.clone(),
-        );
-        own.register_with_unit(
-            "inserted_compressed",
-            "Bytes of stored blocks as sent",
-            Unit::Bytes,
-            self.sent_bytes.clone(),
-        );
+        own.register("open_block_rows", "Rows in open blocks", self.open.rows.clone());
+        own.register_with_unit("open_block", "Memory of open blocks", Unit::Bytes, self.open.bytes.clone());
+        let help = "From a block's first row to its sealing";
+        own.register_with_unit("block_age", help, Unit::Seconds, self.block_age.clone());
         own.register(
-            "clickhouse_errors",
-            "Failed inserts by ClickHouse's exception code; 0 is no answer",
-            self.errors.clone(),
+            "inserted_blocks",
+            "Blocks stored in ClickHouse, each a part of its table",
+            self.stored.blocks.clone(),
         );
+        own.register("inserted_rows", "Rows stored in ClickHouse", self.stored.rows.clone());
+        let help = "Bytes of stored blocks before compression";
+        own.register_with_unit("inserted_raw", help, Unit::Bytes, self.stored.raw_bytes.clone());
+        let help = "Bytes of stored blocks as sent";
+        own.register_with_unit("inserted_compressed", help, Unit::Bytes, self.stored.sent_bytes.clone());
+        let help = "Failed inserts by ClickHouse's exception code; 0 is no answer";
+        own.register("clickhouse_errors", help, self.errors.clone());
+        own.register("repeated_inserts", "Inserts tried again", self.repeated.clone());
+        let help = "Blocks not tried because their table is in trouble and at its limit";
+        own.register("turned_back_blocks", help, self.turned_back.clone());
+        own.register("endpoint_switches", "Changes from one ClickHouse endpoint to another", self.switched.clone());
         own.register_with_unit("insert", "Time of a successful insert", Unit::Seconds, self.insert_time.clone());
     }
 
-    pub fn accepted(&self, transport: Transport, records: u64) {
-        self.accepted.get_or_create(&otlp(transport)).inc_by(records);
+    /// Records of a delivery are in open blocks.
+    pub fn accepted(&self, signal: Signal, transport: Transport, records: u64) {
+        self.accepted.of(signal).get_or_create(&otlp(transport)).inc_by(records);
     }
 
+    /// Single records of an accepted delivery are refused for good, and its sender is told how many.
+    pub fn rejected(&self, signal: Signal, transport: Transport, records: u64) {
+        self.refused.of(signal).get_or_create(&otlp(transport)).inc_by(records);
+    }
+
+    /// A whole delivery is refused for what it holds; how many records it had is not known.
     pub fn malformed(&self, transport: Transport) {
         self.malformed.get_or_create(&otlp(transport)).inc();
+    }
+
+    /// A delivery is answered, so long after its last byte.
+    pub fn answered(&self, signal: Signal, transport: Transport, outcome: &Outcome, took: Duration) {
+        let labels =
+            Answered { signal: signal.records(), transport: transport.as_str(), outcome: outcome_name(outcome) };
+        self.answers.get_or_create(&labels).inc();
+        self.answer_time.get_or_create(&Way { transport: transport.as_str() }).observe(took.as_secs_f64());
+    }
+
+    /// A request is answered before there is a delivery. `reason` is one word of a fixed set (`unauthenticated`,
+    /// `budget`, `too_large`, …): it becomes a label.
+    pub fn turned_away(&self, transport: Transport, reason: &'static str) {
+        self.turned_away.get_or_create(&TurnedAway { transport: transport.as_str(), reason }).inc();
+    }
+
+    /// What the open blocks of a table hold now.
+    pub fn open(&self, table: Table, rows: usize, bytes: usize) {
+        let table = Destination { table: table.name() };
+        self.open.rows.get_or_create(&table).set(saturated(rows));
+        self.open.bytes.get_or_create(&table).set(saturated(bytes));
+    }
+
+    /// A block is sealed, so long after its first row.
+    pub fn sealed(&self, age: Duration) {
+        self.block_age.observe(age.as_secs_f64());
+    }
+
+    /// The inserter can hold so many blocks.
+    pub fn queue_capacity(&self, blocks: usize) {
+        self.queue_capacity.get_or_create(&CLICKHOUSE).set(saturated(blocks));
+    }
+
+    /// The inserter has a block, which it has to be done with within `limit`.
+    pub fn in_hand(&self, block: &Block, limit: Duration) -> InHand {
+        self.block_rows.get_or_create(&BATCH).observe(block.rows as f64);
+        let gauge = self.queue.get_or_create(&CLICKHOUSE).clone();
+        Progress::take(&self.progress, Instant::now() + limit, gauge)
     }
 
     pub fn inserted(&self, block: &Block, took: Duration) {
         let table = Destination { table: block.table.name() };
         self.insert_time.observe(took.as_secs_f64());
-        self.blocks.get_or_create(&table).inc();
-        self.raw_bytes.get_or_create(&table).inc_by(block.raw_bytes as u64);
-        self.sent_bytes.get_or_create(&table).inc_by(block.body.iter().map(|part| part.len() as u64).sum());
+        self.stored.blocks.get_or_create(&table).inc();
+        self.stored.rows.get_or_create(&table).inc_by(block.rows);
+        self.stored.raw_bytes.get_or_create(&table).inc_by(block.raw_bytes as u64);
+        self.stored.sent_bytes.get_or_create(&table).inc_by(block.body.iter().map(|part| part.len() as u64).sum());
     }
 
     pub fn insert_failed(&self, error: &InsertError) {
         self.errors.get_or_create(&Code { code: error.code().unwrap_or(0) }).inc();
     }
 
+    /// A block is tried again.
+    pub fn repeated(&self, table: Table) {
+        self.repeated.get_or_create(&Destination { table: table.name() }).inc();
+    }
+
+    /// A block is answered "retry" without a try, for the sake of the other tables.
+    pub fn turned_back(&self, table: Table) {
+        self.turned_back.get_or_create(&Destination { table: table.name() }).inc();
+    }
+
+    /// Another endpoint is used from now on.
+    pub fn switched(&self) {
+        self.switched.inc();
+    }
+
     /// A block is answered for.
     pub fn finished(&self, block: &Block, outcome: &Outcome) {
         let family = if matches!(outcome, Outcome::Delivered { .. }) { &self.sent } else { &self.failed };
-        family.get_or_create(&CLICKHOUSE).inc_by(block.rows);
+        family.of(block.table.signal()).get_or_create(&CLICKHOUSE).inc_by(block.rows);
     }
 
     pub fn forwarded(&self, outcome: &Outcome) {
-        let outcome = match outcome {
-            Outcome::Delivered { .. } => "delivered",
-            Outcome::Retry { .. } => "retry",
-            Outcome::Reject(_) => "reject",
-            Outcome::TooLarge => "too_large",
-        };
-        self.forwarded.get_or_create(&Result { outcome }).inc();
+        self.forwarded.get_or_create(&Result { outcome: outcome_name(outcome) }).inc();
     }
 
     /// The line's thread lives.
     pub fn beat(&self) {
-        let since = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.beat.store(since, Ordering::Relaxed);
+        self.progress.beat();
     }
+}
 
-    /// Time since the line's thread last showed that it lives.
-    pub fn silence(&self) -> Duration {
-        self.started.elapsed().saturating_sub(Duration::from_millis(self.beat.load(Ordering::Relaxed)))
+const fn outcome_name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Delivered { .. } => "delivered",
+        Outcome::Retry { .. } => "retry",
+        Outcome::Reject(_) => "reject",
+        Outcome::TooLarge => "too_large",
     }
 }
 
@@ -173,22 +345,8 @@ fn otlp(transport: Transport) -> Receiver {
     Receiver { receiver: "otlp", transport: transport.as_str() }
 }
 
-/// The budget, read when somebody looks.
-#[derive(Debug)]
-pub struct BudgetGauge(pub Budget);
-
-impl Collector for BudgetGauge {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::result::Result<(), std::fmt::Error> {
-        for (name, help, bytes) in [
-            ("clickstack_collector_budget_used", "Bytes of requests held now", self.0.used()),
-            ("clickstack_collector_budget_limit", "Bytes of requests that may be held", self.0.limit()),
-        ] {
-            let gauge = ConstGauge::new(i64::try_from(bytes).unwrap_or(i64::MAX));
-            let metric = encoder.encode_descriptor(name, help, Some(&Unit::Bytes), gauge.metric_type())?;
-            gauge.encode(metric)?;
-        }
-        Ok(())
-    }
+fn saturated(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// The text of `/metrics`.
@@ -198,3 +356,6 @@ pub fn text(registry: &Registry) -> String {
     let _ = text::encode(&mut out, registry);
     out
 }
+
+#[cfg(test)]
+mod tests;

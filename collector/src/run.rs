@@ -13,7 +13,7 @@ use crate::{
     admin::Health,
     budget::Budget,
     insert::Client,
-    metrics::{BudgetGauge, Pipeline},
+    metrics::{BudgetGauge, Pipeline, ProcessReadings},
     receive::Intake,
     role::{Outlet, outlet},
     settings::Settings,
@@ -35,6 +35,7 @@ pub async fn run(settings: Settings) -> Result<()> {
     // First: a process that is process 1 ignores a signal nobody has asked for.
     let mut signals = Signals::new()?;
     let mut registry = Registry::default();
+    registry.register_collector(Box::new(ProcessReadings::starting_now()));
     let metrics = Arc::new(Pipeline::new(&mut registry));
     let budget = Budget::new(settings.memory_budget);
     registry.register_collector(Box::new(BudgetGauge(budget.clone())));
@@ -44,7 +45,7 @@ pub async fn run(settings: Settings) -> Result<()> {
     let line = start_line(&settings, &metrics)?;
     let health = Health {
         destination: line.destination,
-        line: (outlet(settings.config.role) == Outlet::ClickHouse).then(|| Arc::clone(&metrics)),
+        line: (outlet(settings.config.role) == Outlet::ClickHouse).then(|| Arc::clone(&metrics.progress)),
         stopping,
     };
     let intake = Intake { deliveries: line.deliveries, budget, request_limit: settings.request_limit };

@@ -99,6 +99,11 @@ impl Client {
         &self.database
     }
 
+    /// How long one request may take.
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Inserts a block under a token.
     ///
     /// # Errors
