@@ -24,6 +24,7 @@ mod inflate;
 pub mod listener;
 pub mod otlp_grpc;
 pub mod otlp_http;
+pub mod otlp_json;
 mod status;
 
 /// The body of every answer.

@@ -4,7 +4,7 @@
 use crate::tree::{Finding, Source, rust_files};
 
 /// Stages whose output depends on their input alone.
-const PURE: &[&str] = &["decode", "transform", "columns", "insert/verdict"];
+const PURE: &[&str] = &["decode", "transform", "columns", "insert/verdict", "receive/otlp_json"];
 const PURE_MUST_NOT: &[&str] =
     &["tokio ::", "std :: fs", "std :: net", "Instant :: now", "SystemTime", "tracing", "hyper ::", "kube ::"];
 
