@@ -35,8 +35,8 @@ pub struct Inserter {
     /// How long a block is tried before its senders are told to send again.
     pub retry_for: Duration,
     pub metrics: Arc<Pipeline>,
-    /// Rung when ClickHouse misses a table: somebody else creates it.
-    pub missing_table: Arc<Notify>,
+    /// Rung when ClickHouse misses a table or a column: somebody else looks, and makes what is absent.
+    pub stale_schema: Arc<Notify>,
 }
 
 impl Inserter {
@@ -84,7 +84,7 @@ impl Inserter {
                     // Never its message: that may quote a row, and rows of other senders are in the block.
                     return Outcome::Reject("ClickHouse refuses a block with these rows for good".into());
                 }
-                Verdict::MissingTable => self.missing_table.notify_one(),
+                Verdict::StaleSchema => self.stale_schema.notify_one(),
                 Verdict::Again => {}
             }
             if Instant::now() + pause >= deadline {

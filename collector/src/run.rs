@@ -16,6 +16,7 @@ use crate::{
     metrics::{BudgetGauge, Pipeline, ProcessReadings},
     receive::Intake,
     role::{Outlet, outlet},
+    schema::Schema,
     settings::Settings,
 };
 
@@ -23,7 +24,7 @@ mod line;
 mod signals;
 mod sockets;
 
-use line::{schema, start_line};
+use line::start_line;
 use signals::Signals;
 use sockets::{start_admin, start_sockets};
 
@@ -82,7 +83,7 @@ pub async fn migrate(settings: &Settings) -> Result<()> {
         .clickhouse
         .as_ref()
         .context("this role has no clickhouse section, so there is nothing to migrate")?;
-    schema(clickhouse, &Client::new(clickhouse)).migrate().await?;
+    Schema::new(clickhouse, Client::new(clickhouse)).migrate().await?;
     Ok(())
 }
 

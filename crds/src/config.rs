@@ -16,10 +16,12 @@ use crate::{
 mod check;
 mod clickhouse;
 mod receivers;
+mod schema;
 
 pub use check::{clickhouse_endpoint_problem, database_problem};
 pub use clickhouse::{ClickHouse, Retention};
 pub use receivers::{Otlp, Receivers};
+pub use schema::Schema;
 
 /// The whole file. Unknown fields are refused, so that a typo is an error and not a default.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

@@ -9,8 +9,8 @@
 pub enum Verdict {
     /// Try the same bytes again: the fault lies in the world.
     Again,
-    /// As [`Self::Again`], and the schema has to be made.
-    MissingTable,
+    /// As [`Self::Again`], and the tables are not what they were thought to be.
+    StaleSchema,
     /// These bytes can never succeed.
     Refused,
 }
@@ -18,8 +18,8 @@ pub enum Verdict {
 /// Judges a failed insert.
 pub fn verdict(code: Option<u32>) -> Verdict {
     match code {
-        // UNKNOWN_TABLE, UNKNOWN_DATABASE
-        Some(60 | 81) => Verdict::MissingTable,
+        // UNKNOWN_TABLE, UNKNOWN_DATABASE; NO_SUCH_COLUMN_IN_TABLE, UNKNOWN_IDENTIFIER
+        Some(60 | 81 | 16 | 47) => Verdict::StaleSchema,
         // SYNTAX_ERROR, INCORRECT_DATA, CANNOT_DECOMPRESS, UNKNOWN_CODEC: the bytes themselves are wrong.
         Some(62 | 117 | 271 | 432) => Verdict::Refused,
         // Everything else can be mended without these rows being lost: credentials, disks, quotas, and also

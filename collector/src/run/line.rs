@@ -16,6 +16,7 @@ use crate::{
     role::{Outlet, outlet},
     schema::{Schema, State},
     settings::Settings,
+    table::Layouts,
 };
 
 /// Deliveries between the sockets and the line. Few: what waits here is admitted already, and a longer queue
@@ -43,12 +44,13 @@ pub(super) fn start_line(settings: &Settings, metrics: &Arc<Pipeline>) -> Result
 
 fn start_inserting(settings: &Settings, clickhouse: &ClickHouse, metrics: &Arc<Pipeline>) -> Result<Line> {
     let client = Client::new(clickhouse);
-    let missing_table = Arc::new(Notify::new());
+    let stale_schema = Arc::new(Notify::new());
     let (state, destination) = watch::channel(State::Unknown);
-    tokio::spawn(schema(clickhouse, &client).keep(Arc::clone(&missing_table), state));
+    let (layouts, _layouts) = watch::channel(Layouts::default());
+    tokio::spawn(Schema::new(clickhouse, client.clone()).keep(Arc::clone(&stale_schema), state, layouts));
 
     let (block_sender, blocks) = mpsc::channel(BLOCKS);
-    let inserter = Inserter { client, retry_for: clickhouse.retry_for.0, metrics: Arc::clone(metrics), missing_table };
+    let inserter = Inserter { client, retry_for: clickhouse.retry_for.0, metrics: Arc::clone(metrics), stale_schema };
     let done = finishing(inserter.run(blocks));
 
     let (deliveries, delivered) = mpsc::channel(DELIVERIES);
@@ -68,10 +70,6 @@ fn start_forwarding(forward: &Forward, metrics: &Arc<Pipeline>) -> Line {
         Forwarder { peers, timeout: forward.timeout.0, retry_for: forward.retry_for.0, metrics: Arc::clone(metrics) };
     let (deliveries, delivered) = mpsc::channel(DELIVERIES);
     Line { deliveries, destination: None, done: finishing(forwarder.run(delivered)) }
-}
-
-pub(super) fn schema(clickhouse: &ClickHouse, client: &Client) -> Schema {
-    Schema { client: client.clone(), retention: clickhouse.retention.logs.0 }
 }
 
 /// Runs a stage and tells when it has ended.

@@ -93,6 +93,7 @@ fn destination(clickhouse: &ClickHouse, found: &mut Vec<Problem>) {
             found.push(Problem::new(field, "rows would be deleted as they arrive; use at least 1s"));
         }
     }
+    found.extend(clickhouse.schema.problems("clickhouse.schema"));
 }
 
 fn blocks(blocks: &Blocks, found: &mut Vec<Problem>) {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Schema;
 use crate::quantity::Duration;
 
 /// A ClickHouse server's HTTP interface and what to write there.
@@ -27,6 +28,8 @@ pub struct ClickHouse {
     pub retry_for: Duration,
     #[serde(default)]
     pub retention: Retention,
+    #[serde(default)]
+    pub schema: Schema,
 }
 
 /// How long rows are kept, by signal; the tables' TTL.
@@ -50,6 +53,7 @@ impl ClickHouse {
             timeout: Self::default_timeout(),
             retry_for: Self::default_retry_for(),
             retention: Retention::default(),
+            schema: Schema::default(),
         }
     }
 

@@ -1,0 +1,53 @@
+CREATE TABLE IF NOT EXISTS {database}.{name}{on_cluster}
+(
+    `ResourceAttributes` Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    `ResourceSchemaUrl` String CODEC(ZSTD(1)),
+    `ScopeName` String CODEC(ZSTD(1)),
+    `ScopeVersion` String CODEC(ZSTD(1)),
+    `ScopeAttributes` Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    `ScopeDroppedAttrCount` UInt32 CODEC(ZSTD(1)),
+    `ScopeSchemaUrl` String CODEC(ZSTD(1)),
+    `ServiceName` LowCardinality(String) CODEC(ZSTD(1)),
+    `MetricName` LowCardinality(String) CODEC(ZSTD(1)),
+    `MetricDescription` String CODEC(ZSTD(1)),
+    `MetricUnit` String CODEC(ZSTD(1)),
+    `Attributes` Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    `StartTimeUnix` DateTime CODEC(Delta(4), ZSTD(1)),
+    `TimeUnix` DateTime CODEC(Delta(4), ZSTD(1)),
+    /* only gauge sum */ `Value` Float64 CODEC(ZSTD(1)),
+    /* only gauge sum */ `Flags` UInt32 CODEC(ZSTD(1)),
+    /* only histogram exponential_histogram summary */ `Count` UInt64 CODEC(Delta(8), ZSTD(1)),
+    /* only histogram exponential_histogram summary */ `Sum` Float64 CODEC(ZSTD(1)),
+    /* only histogram */ `BucketCounts` Array(UInt64) CODEC(ZSTD(1)),
+    /* only histogram */ `ExplicitBounds` Array(Float64) CODEC(ZSTD(1)),
+    /* only exponential_histogram */ `Scale` Int32 CODEC(ZSTD(1)),
+    /* only exponential_histogram */ `ZeroCount` UInt64 CODEC(ZSTD(1)),
+    /* only exponential_histogram */ `PositiveOffset` Int32 CODEC(ZSTD(1)),
+    /* only exponential_histogram */ `PositiveBucketCounts` Array(UInt64) CODEC(ZSTD(1)),
+    /* only exponential_histogram */ `NegativeOffset` Int32 CODEC(ZSTD(1)),
+    /* only exponential_histogram */ `NegativeBucketCounts` Array(UInt64) CODEC(ZSTD(1)),
+    /* only summary */ `ValueAtQuantiles.Quantile` Array(Float64) CODEC(ZSTD(1)),
+    /* only summary */ `ValueAtQuantiles.Value` Array(Float64) CODEC(ZSTD(1)),
+    /* only gauge sum histogram exponential_histogram */ `Exemplars.FilteredAttributes` Array(Map(LowCardinality(String), String)) CODEC(ZSTD(1)),
+    /* only gauge sum histogram exponential_histogram */ `Exemplars.TimeUnix` Array(DateTime) CODEC(ZSTD(1)),
+    /* only gauge sum histogram exponential_histogram */ `Exemplars.Value` Array(Float64) CODEC(ZSTD(1)),
+    /* only gauge sum histogram exponential_histogram */ `Exemplars.SpanId` Array(String) CODEC(ZSTD(1)),
+    /* only gauge sum histogram exponential_histogram */ `Exemplars.TraceId` Array(String) CODEC(ZSTD(1)),
+    /* only histogram exponential_histogram summary */ `Flags` UInt32 CODEC(ZSTD(1)),
+    /* only histogram exponential_histogram */ `Min` Float64 CODEC(ZSTD(1)),
+    /* only histogram exponential_histogram */ `Max` Float64 CODEC(ZSTD(1)),
+    /* only sum histogram exponential_histogram */ `AggregationTemporality` Int32 CODEC(ZSTD(1)),
+    /* only sum */ `IsMonotonic` Bool CODEC(ZSTD(1)),
+    INDEX idx_res_attr_key mapKeys(ResourceAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_res_attr_value mapValues(ResourceAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_scope_attr_key mapKeys(ScopeAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_scope_attr_value mapValues(ScopeAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_attr_key mapKeys(Attributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_attr_value mapValues(Attributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_time_minmax TimeUnix TYPE minmax GRANULARITY 1
+)
+ENGINE = {engine}
+PARTITION BY toDate(TimeUnix)
+ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
+TTL toDateTime(TimeUnix) + {retention}
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1{deduplication}
