@@ -1,6 +1,6 @@
 # Thin: every line is one a person could type. `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test lint unit tidy conformance e2e prepare engines sdk images cluster cluster-stop crds
+.PHONY: help demo demo-stop test lint unit tidy conformance e2e prepare engines sdk peers bench images cluster cluster-stop crds
 
 # Without it the API server calls itself v0.0.0; see tests/cluster/go.mod.
 KUBERNETES_VERSION := -X k8s.io/component-base/version.gitVersion=v1.35.4 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=35
@@ -41,6 +41,11 @@ engines: ## get the ClickHouse server once
 
 sdk: target/venv/installed ## get the OpenTelemetry SDK for Python once
 
+peers: target/peers/otelcol/otelcol target/peers/rotel/installed ## build and get the collectors ours is compared with, once
+
+bench: engines peers ## what a row costs here, in our collector and in its peers; about half an hour
+	cargo run --quiet --release --locked -p tests --bin bench -- --plot tests/bench/ingest.svg
+
 images: ## build both images into target/images
 	cargo run --quiet --locked -p tests --bin images
 
@@ -60,4 +65,12 @@ target/cluster: tests/cluster/go.mod tests/cluster/go.sum $(wildcard tests/clust
 target/venv/installed: tests/senders/requirements.txt
 	python3 -m venv target/venv
 	target/venv/bin/pip install --quiet --requirement tests/senders/requirements.txt
+	touch $@
+
+target/peers/otelcol/otelcol: tests/peers/otelcol.build.yaml
+	go run go.opentelemetry.io/collector/cmd/builder@v0.149.0 --config $<
+	touch $@
+
+target/peers/rotel/installed: tests/peers/requirements.txt
+	python3 -m pip install --quiet --upgrade --target target/peers/rotel --requirement $<
 	touch $@

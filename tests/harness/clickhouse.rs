@@ -121,6 +121,11 @@ impl ClickHouse {
         }
     }
 
+    /// The server's process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::pid)
+    }
+
     /// `http://host:port`.
     pub fn url(&self) -> String {
         format!("http://{}:{}", self.listen_host, self.http_port)

@@ -60,6 +60,19 @@ fn bare(role: &str) -> anyhow::Result<CollectorConfig> {
     Ok(config)
 }
 
+/// Makes the tables in `engine` and ends: for others to write to.
+pub async fn migrate(engine: &ClickHouse) -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let file = dir.path().join("collector.yaml");
+    std::fs::write(&file, serde_json::to_string(&gateway(engine, dir.path())?)?)?;
+    let mut command = Command::new(binary()?);
+    command.arg("migrate").arg("--config").arg(&file);
+    let mut process = Process::start("migrate", command, &dir.path().join("log"))?;
+    let status = process.wait(READY_WITHIN).await?;
+    anyhow::ensure!(status.success(), "migrate: {status}\n{}", process.log_tail());
+    Ok(())
+}
+
 /// The built binary.
 pub fn binary() -> anyhow::Result<PathBuf> {
     processes::built("collector", "clickstack-collector")
@@ -141,6 +154,10 @@ impl Collector {
         let text = Http::default().get(&format!("http://{}/metrics", self.config.admin.metrics)).await?.text();
         let found = text.lines().find_map(|found| found.strip_prefix(line)?.trim().parse().ok());
         Ok(found.unwrap_or(0.0))
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
     }
 
     pub fn process(&mut self) -> &mut Process {

@@ -10,6 +10,7 @@ pub mod engines;
 pub mod http;
 pub mod ledger;
 pub mod otlp;
+pub mod peers;
 pub mod ports;
 pub mod processes;
 pub mod senders;

@@ -1,0 +1,119 @@
+//! Who is measured: comes in an engine, goes out a running system with its addresses and its process. Must not know
+//! what is sent.
+
+use std::net::SocketAddr;
+
+use serde::Serialize;
+use tests::clickhouse::ClickHouse;
+use tests::collector::{self, Collector};
+use tests::peers::Peer;
+
+use crate::cases::{Case, Encoding, Signal, Transport};
+
+pub const DATABASE: &str = "otel";
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum System {
+    ClickstackCollector,
+    Otelcol,
+    Rotel,
+}
+
+/// A system that runs, with the tables it writes to.
+#[derive(Debug)]
+pub enum Running {
+    Ours(Box<Collector>),
+    Peer(Peer),
+}
+
+impl System {
+    pub const ALL: &'static [System] = &[System::ClickstackCollector, System::Otelcol, System::Rotel];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            System::ClickstackCollector => "clickstack-collector",
+            System::Otelcol => "otelcol",
+            System::Rotel => "rotel",
+        }
+    }
+
+    /// Whether it has what the case asks for. Rotel has no table for session replays and takes no zstd over gRPC.
+    pub fn takes(self, case: &Case) -> bool {
+        let is_zstd_over_grpc = case.encoding == Encoding::Zstd && case.transport == Transport::Grpc;
+        self != System::Rotel || !(case.signal == Signal::Sessions || is_zstd_over_grpc)
+    }
+
+    /// Whether its rows are those of the reference pipeline. Rotel does not parse bodies.
+    pub fn transforms(self, case: &Case) -> bool {
+        self != System::Rotel || case.signal != Signal::JsonLogs
+    }
+
+    pub async fn start(self, engine: &ClickHouse, case: &Case) -> anyhow::Result<Running> {
+        match self {
+            // With the blocks it has where nothing is configured, not with the small ones of the tests.
+            System::ClickstackCollector => {
+                let defaults = |config: &mut crds::config::CollectorConfig| config.blocks = Default::default();
+                Ok(Running::Ours(Box::new(Collector::gateway(engine, defaults).await?)))
+            }
+            System::Otelcol => {
+                collector::migrate(engine).await?;
+                Ok(Running::Peer(Peer::otelcol(engine, DATABASE).await?))
+            }
+            System::Rotel => {
+                collector::migrate(engine).await?;
+                if case.signal.is_metric() {
+                    nanosecond_times(engine, case.signal.table()).await?;
+                }
+                Ok(Running::Peer(Peer::rotel(engine, DATABASE).await?))
+            }
+        }
+    }
+}
+
+impl Running {
+    pub fn address(&self, transport: Transport) -> SocketAddr {
+        match (self, transport) {
+            (Running::Ours(ours), Transport::Http) => ours.config.receivers.otlp.http,
+            (Running::Ours(ours), Transport::Grpc) => ours.config.receivers.otlp.grpc,
+            (Running::Peer(peer), Transport::Http) => peer.http,
+            (Running::Peer(peer), Transport::Grpc) => peer.grpc,
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        match self {
+            Running::Ours(ours) => ours.pid(),
+            Running::Peer(peer) => peer.pid(),
+        }
+    }
+
+    pub fn check_running(&mut self) -> anyhow::Result<()> {
+        match self {
+            Running::Ours(ours) => ours.process().check_running(),
+            Running::Peer(peer) => peer.process().check_running(),
+        }
+    }
+
+    pub fn log_tail(&mut self) -> String {
+        match self {
+            Running::Ours(ours) => ours.process().log_tail(),
+            Running::Peer(peer) => peer.process().log_tail(),
+        }
+    }
+}
+
+/// Rotel's rows carry nanoseconds where ClickStack's metric tables have whole seconds: its bytes would be read wrong.
+/// It gets the same table with times of its own width.
+async fn nanosecond_times(engine: &ClickHouse, table: &str) -> anyhow::Result<()> {
+    let of_table = format!("database = '{DATABASE}' AND name = '{table}'");
+    let shown = format!("SELECT create_table_query FROM system.tables WHERE {of_table} FORMAT TSVRaw");
+    let created = engine.query(&shown).await?;
+    let wide = created
+        .replace("TimeUnix` DateTime CODEC(Delta(4), ", "TimeUnix` DateTime64(9) CODEC(Delta(8), ")
+        .replace("TimeUnix` Array(DateTime)", "TimeUnix` Array(DateTime64(9))");
+    anyhow::ensure!(wide != created, "{table} has no times in seconds:\n{created}");
+    engine.query(&format!("DROP TABLE {DATABASE}.{table} SYNC")).await?;
+    engine.query(&wide).await?;
+    Ok(())
+}
