@@ -1,42 +1,38 @@
-//! Deliveries to blocks: the one thread on which decode and columns meet.
+//! Deliveries to blocks: the one thread on which decode, transform and columns meet.
 //!
 //! Comes in: deliveries, from every connection. Goes out: sealed blocks, each with the duty to answer everybody
-//! whose rows are in it. One block is open for each day of the rows' timestamps, ClickHouse's partition, so that a
-//! sender with a broken clock cannot spoil the block of the others. A block is sealed by rows, bytes or age.
-//! A delivery that turns out to be malformed half-way leaves no row behind.
+//! whose rows are in it. One block is open for each table and each day of the rows' timestamps, ClickHouse's
+//! partition, so that a sender with a broken clock cannot spoil the block of the others. A block is sealed by rows,
+//! bytes or age. A delivery that turns out to be malformed half-way leaves no row behind.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::{
-    ack::{Ack, Outcome},
-    columns::logs::{COLUMNS, LogRows, Mark},
-    decode::otlp::{self, LogSink},
+    ack::Outcome,
+    columns::{
+        logs::LogColumns,
+        metrics::{ExponentialColumns, GaugeColumns, HistogramColumns, SumColumns, SummaryColumns},
+        traces::SpanColumns,
+    },
+    decode::otlp,
     delivery::Delivery,
     metrics::Pipeline,
-    record::{LogRecord, Malformed, Resource, Scope},
     signal::Signal,
-    table::{Block, Table},
+    table::{Block, Layouts, Table},
+    transform::Transform,
 };
 
-/// Days for which rows may gather at once. A backfill of a month fits; above it the oldest block goes early, and a
-/// single request that spans more is refused: each day is an insert and a part of its own.
-const OPEN_DAYS: usize = 32;
+mod days;
+mod growth;
+mod request;
 
-/// How much larger than its request the columns it makes may be. A hex id is twice its bytes and a resource's
-/// attributes repeat for each of its records; k8s resources of 2 KiB on 100-byte lines come to 20. Without a bound
-/// half a kilobyte could ask for gigabytes.
-const GROWTH: usize = 32;
-
-/// What any request may make of itself, however small: 16 MiB is 8,000 rows with 2 KiB of attributes each.
-const FREE_GROWTH: usize = 16 << 20;
-
-const NANOSECONDS_A_DAY: u64 = 86_400_000_000_000;
+use days::{Days, OpenBlocks, Sealed};
+use request::{LogRequest, PointRequest, Refused, Request, SpanRequest};
 
 /// When a block is full.
 #[derive(Clone, Copy, Debug)]
@@ -50,244 +46,149 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Assembler {
     limits: Limits,
-    open: Vec<Open>,
+    tables: Tables,
+    transform: Transform,
+    layouts: watch::Receiver<Layouts>,
     metrics: Arc<Pipeline>,
 }
 
-/// A block that still takes rows.
+/// The open blocks of every table.
 #[derive(Debug)]
-struct Open {
-    day: u64,
-    rows: LogRows,
-    acks: Vec<Ack>,
-    since: Instant,
-    /// Where this request's rows begin, once it has one here.
-    mark: Option<Mark>,
-}
-
-/// One request on its way into the open blocks.
-struct Request<'s> {
-    open: &'s mut Vec<Open>,
-    /// The open block that took the last record: mostly the right one for the next.
-    last: usize,
-    records: u64,
-    now: Instant,
-    /// Days this request has rows of.
-    days: usize,
-    /// Bytes of columns it may still make.
-    room: usize,
-}
-
-/// Why a request cannot be taken.
-enum Refused {
-    Malformed(Malformed),
-    /// Its rows span more than [`OPEN_DAYS`] days.
-    Days,
-    /// Its columns would be more than [`GROWTH`] times itself.
-    Growth,
-}
-
-impl From<Malformed> for Refused {
-    fn from(malformed: Malformed) -> Self {
-        Self::Malformed(malformed)
-    }
-}
-
-impl From<Refused> for Outcome {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Malformed(malformed) => {
-                Self::Reject(format!("the request is not a valid OTLP message: {malformed}").into())
-            }
-            Refused::Days => Self::Reject(
-                format!("the records span more than {OPEN_DAYS} days; send them in several requests").into(),
-            ),
-            Refused::Growth => Self::TooLarge,
-        }
-    }
+struct Tables {
+    logs: Days<LogColumns>,
+    sessions: Days<LogColumns>,
+    traces: Days<SpanColumns>,
+    gauge: Days<GaugeColumns>,
+    sum: Days<SumColumns>,
+    histogram: Days<HistogramColumns>,
+    exponential: Days<ExponentialColumns>,
+    summary: Days<SummaryColumns>,
 }
 
 impl Assembler {
-    pub fn new(limits: Limits, metrics: Arc<Pipeline>) -> Self {
-        Self { limits, open: Vec::new(), metrics }
+    /// Blocks are made for the columns that `layouts` says the tables have.
+    pub fn new(limits: Limits, layouts: watch::Receiver<Layouts>, metrics: Arc<Pipeline>) -> Self {
+        let tables = Tables::new();
+        let mut assembler = Self { limits, tables, transform: Transform::default(), layouts, metrics };
+        assembler.adopt_layouts(Instant::now());
+        assembler
     }
 
     /// Takes a delivery; returns the blocks that are full with it.
     pub fn take(&mut self, delivery: Delivery, now: Instant) -> Vec<Block> {
         let Delivery { signal, body, transport, ack } = delivery;
         match self.decode(signal, &body, now) {
-            Ok(0) => ack.settle(Outcome::Delivered { rejected: 0 }),
-            Ok(records) => {
+            Ok(Taken { records, rejected }) => {
                 self.metrics.accepted(signal, transport, records);
-                self.keep(&ack);
+                self.metrics.rejected(signal, transport, rejected);
+                self.tables.each(&mut |blocks| blocks.keep(&ack));
                 // Every block with rows of this delivery now holds a part of the duty.
-                ack.settle(Outcome::Delivered { rejected: 0 });
+                ack.settle(Outcome::Delivered { rejected });
             }
             Err(refused) => {
-                self.roll_back();
+                self.tables.each(&mut |blocks| blocks.roll_back());
                 self.metrics.malformed(transport);
                 ack.settle(refused.into());
             }
         }
-        self.seal_where(|open, limits| open.rows.rows() >= limits.rows || open.rows.bytes() >= limits.bytes)
+        let Limits { rows, bytes, .. } = self.limits;
+        self.seal_where(now, &|open| open.rows >= rows || open.bytes >= bytes)
     }
 
     /// The blocks whose time has come.
     pub fn due(&mut self, now: Instant) -> Vec<Block> {
-        self.seal_where(|open, limits| now.duration_since(open.since) >= limits.age)
+        let age = self.limits.age;
+        self.seal_where(now, &|open| now.duration_since(open.since) >= age)
     }
 
     /// When [`Self::due`] will have something.
-    pub fn deadline(&self) -> Option<Instant> {
-        self.open.iter().filter(|open| open.rows.rows() > 0).map(|open| open.since + self.limits.age).min()
+    pub fn deadline(&mut self) -> Option<Instant> {
+        let mut oldest: Option<Instant> = None;
+        self.tables.each(&mut |blocks| oldest = [oldest, blocks.oldest()].into_iter().flatten().min());
+        oldest.map(|since| since + self.limits.age)
     }
 
     /// Every open block, whatever its size: nothing more will come.
-    pub fn finish(&mut self) -> Vec<Block> {
-        self.seal_where(|_, _| true)
+    pub fn finish(&mut self, now: Instant) -> Vec<Block> {
+        self.seal_where(now, &|_| true)
     }
 
-    fn decode(&mut self, signal: Signal, body: &Bytes, now: Instant) -> Result<u64, Refused> {
-        let room = FREE_GROWTH + GROWTH * body.len();
-        let mut request = Request { open: &mut self.open, last: 0, records: 0, now, days: 0, room };
+    /// Tells the metrics what the open blocks hold.
+    pub fn report(&mut self) {
+        let metrics = &self.metrics;
+        self.tables.each(&mut |blocks| blocks.report(metrics));
+    }
+
+    /// Follows a change of the tables' columns: blocks begun for the old ones are closed.
+    pub fn adopt_layouts(&mut self, now: Instant) -> Vec<Block> {
+        let layouts = self.layouts.borrow_and_update().clone();
+        let mut sealed = Sealed { blocks: Vec::new(), now, metrics: &self.metrics };
+        self.tables.each(&mut |blocks| blocks.adopt(&layouts, &mut sealed));
+        sealed.blocks
+    }
+
+    fn decode(&mut self, signal: Signal, body: &[u8], now: Instant) -> Result<Taken, Refused> {
+        let Tables { logs, sessions, traces, gauge, sum, histogram, exponential, summary } = &mut self.tables;
+        let mut request = Request::new(body.len(), now);
         match signal {
-            Signal::Logs => otlp::logs(body, &mut request)?,
-            Signal::Metrics | Signal::Traces => return Err(Refused::Malformed(Malformed::WireType(1))),
-        }
-        Ok(request.records)
-    }
-
-    fn keep(&mut self, ack: &Ack) {
-        for open in &mut self.open {
-            if open.mark.take().is_some() {
-                open.acks.push(ack.part());
-                open.rows.settle();
+            Signal::Logs => {
+                let mut sink = LogRequest { request, logs, sessions, transform: &mut self.transform };
+                otlp::logs(body, &mut sink)?;
+                request = sink.request;
+            }
+            Signal::Metrics => {
+                let mut sink = PointRequest { request, gauge, sum, histogram, exponential, summary };
+                otlp::metrics(body, &mut sink)?;
+                request = sink.request;
+            }
+            Signal::Traces => {
+                let mut sink = SpanRequest { request, traces };
+                otlp::traces(body, &mut sink)?;
+                request = sink.request;
             }
         }
+        Ok(Taken { records: request.records, rejected: request.rejected })
     }
 
-    fn roll_back(&mut self) {
-        for open in &mut self.open {
-            if let Some(mark) = open.mark.take() {
-                open.rows.rollback(mark);
-            }
-        }
-    }
-
-    fn seal_where(&mut self, is_full: impl Fn(&mut Open, &Limits) -> bool) -> Vec<Block> {
-        let oldest = (self.open.len() > OPEN_DAYS).then(|| self.open.iter().map(|open| open.since).min()).flatten();
-        let mut sealed = Vec::new();
-        for open in &mut self.open {
-            if open.rows.rows() > 0 && (Some(open.since) == oldest || is_full(open, &self.limits)) {
-                sealed.push(open.seal());
-            }
-        }
-        // The first one stays, empty: its buffers are warm and the next rows most likely belong to its day.
-        let mut index = 0;
-        self.open.retain(|open| {
-            index += 1;
-            index == 1 || open.rows.rows() > 0
-        });
-        sealed
+    fn seal_where(&mut self, now: Instant, is_due: &dyn Fn(&days::Fill) -> bool) -> Vec<Block> {
+        let mut sealed = Sealed { blocks: Vec::new(), now, metrics: &self.metrics };
+        self.tables.each(&mut |blocks| blocks.seal_where(is_due, &mut sealed));
+        sealed.blocks
     }
 }
 
-impl Open {
-    fn new(day: u64, now: Instant) -> Self {
-        Self { day, rows: LogRows::default(), acks: Vec::new(), since: now, mark: None }
-    }
-
-    fn seal(&mut self) -> Block {
-        let rows = self.rows.rows() as u64;
-        let (body, raw_bytes) = self.rows.seal().finish();
-        Block {
-            table: Table::Logs,
-            rows,
-            body,
-            raw_bytes,
-            columns: COLUMNS.into(),
-            layout: None,
-            acks: std::mem::take(&mut self.acks),
-        }
-    }
+/// What a request came to.
+struct Taken {
+    records: u64,
+    /// Records that can never be stored.
+    rejected: u64,
 }
 
-impl Request<'_> {
-    fn block_of(&mut self, day: u64) -> &mut Open {
-        if self.open.get(self.last).is_none_or(|open| open.day != day) {
-            self.last = self.find_or_open(day);
+impl Tables {
+    fn new() -> Self {
+        Self {
+            logs: Days::new(Table::Logs),
+            sessions: Days::new(Table::Sessions),
+            traces: Days::new(Table::Traces),
+            gauge: Days::new(Table::Gauge),
+            sum: Days::new(Table::Sum),
+            histogram: Days::new(Table::Histogram),
+            exponential: Days::new(Table::ExponentialHistogram),
+            summary: Days::new(Table::Summary),
         }
-        let open = &mut self.open[self.last];
-        if open.mark.is_none() {
-            self.days += 1;
-            open.mark = Some(open.rows.mark());
-            if open.rows.rows() == 0 {
-                open.since = self.now;
-            }
-        }
-        open
     }
 
-    #[cold]
-    fn find_or_open(&mut self, day: u64) -> usize {
-        if let Some(index) = self.open.iter().position(|open| open.day == day) {
-            return index;
-        }
-        if let Some(index) = self.open.iter().position(|open| open.rows.rows() == 0 && open.mark.is_none()) {
-            self.open[index].day = day;
-            return index;
-        }
-        self.open.push(Open::new(day, self.now));
-        self.open.len() - 1
+    fn each(&mut self, act: &mut dyn FnMut(&mut dyn OpenBlocks)) {
+        act(&mut self.logs);
+        act(&mut self.sessions);
+        act(&mut self.traces);
+        act(&mut self.gauge);
+        act(&mut self.sum);
+        act(&mut self.histogram);
+        act(&mut self.exponential);
+        act(&mut self.summary);
     }
 }
-
-impl Request<'_> {
-    /// Takes bytes out of what this request may make.
-    #[inline]
-    fn grow(&mut self, bytes: usize) -> Result<(), Refused> {
-        self.room = self.room.checked_sub(bytes).ok_or(Refused::Growth)?;
-        Ok(())
-    }
-}
-
-impl<'a> LogSink<'a> for Request<'_> {
-    type Refused = Refused;
-
-    #[inline]
-    fn record(&mut self, record: &LogRecord<'a>) -> Result<(), Refused> {
-        self.records += 1;
-        self.grow(ROW_BYTES + record.attributes.len() * ATTRIBUTE_BYTES)?;
-        self.block_of(record.timestamp() / NANOSECONDS_A_DAY).rows.push(record);
-        if self.days > OPEN_DAYS { Err(Refused::Days) } else { Ok(()) }
-    }
-
-    fn end_scope(&mut self, scope: &Scope<'a>) -> Result<(), Refused> {
-        for index in 0..self.open.len() {
-            if self.open[index].mark.is_some() {
-                self.grow(scope.encoded_size() * self.open[index].rows.unscoped())?;
-                self.open[index].rows.end_scope(scope);
-            }
-        }
-        Ok(())
-    }
-
-    fn end_resource(&mut self, resource: &Resource<'a>) -> Result<(), Refused> {
-        for index in 0..self.open.len() {
-            if self.open[index].mark.is_some() {
-                self.grow(resource.encoded_size() * self.open[index].rows.ungrouped())?;
-                self.open[index].rows.end_resource(resource);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Bytes of a row of nothing: its fixed columns, lengths, offsets and indexes.
-const ROW_BYTES: usize = 48;
-
-/// Bytes of an attribute of nothing: an index, a length, and its view while it is read.
-const ATTRIBUTE_BYTES: usize = 8;
 
 /// Runs until no delivery can come any more, then seals what is open.
 ///
@@ -300,23 +201,47 @@ pub fn run(
 ) {
     loop {
         assembler.metrics.beat();
-        let wait = assembler
-            .deadline()
-            .map_or(IDLE_BEAT, |deadline| deadline.saturating_duration_since(Instant::now()).min(IDLE_BEAT));
-        let next = runtime.block_on(async { tokio::time::timeout(wait, deliveries.recv()).await });
-        let sealed = match next {
-            Ok(Some(delivery)) => {
-                let mut sealed = assembler.take(delivery, Instant::now());
-                sealed.extend(assembler.due(Instant::now()));
-                sealed
-            }
-            Ok(None) => break,
-            Err(_) => assembler.due(Instant::now()),
-        };
+        let mut sealed = Vec::new();
+        match next(&mut assembler, &mut deliveries, runtime) {
+            Next::Delivery(delivery) => sealed = assembler.take(delivery, Instant::now()),
+            Next::Pause => assembler.report(),
+            Next::End => break,
+        }
+        let now = Instant::now();
+        if assembler.layouts.has_changed().unwrap_or(false) {
+            sealed.extend(assembler.adopt_layouts(now));
+        }
+        sealed.extend(assembler.due(now));
         send(sealed, blocks, &assembler.metrics, runtime);
     }
-    let left = assembler.finish();
+    let left = assembler.finish(Instant::now());
     send(left, blocks, &assembler.metrics, runtime);
+}
+
+enum Next {
+    Delivery(Delivery),
+    /// A block may be due, or it is time to show life.
+    Pause,
+    End,
+}
+
+/// What waits is taken without arming a timer: under load that would cost more than a small delivery.
+fn next(
+    assembler: &mut Assembler,
+    deliveries: &mut mpsc::Receiver<Delivery>,
+    runtime: &tokio::runtime::Handle,
+) -> Next {
+    if let Ok(delivery) = deliveries.try_recv() {
+        return Next::Delivery(delivery);
+    }
+    let wait = assembler
+        .deadline()
+        .map_or(IDLE_BEAT, |deadline| deadline.saturating_duration_since(Instant::now()).min(IDLE_BEAT));
+    match runtime.block_on(async { tokio::time::timeout(wait, deliveries.recv()).await }) {
+        Ok(Some(delivery)) => Next::Delivery(delivery),
+        Ok(None) => Next::End,
+        Err(_) => Next::Pause,
+    }
 }
 
 /// How often an idle assembler shows that it lives.

@@ -1,9 +1,9 @@
 //! OTLP in, ClickHouse out. In the order of the flow:
 //!
 //! ```text
-//! receive ─Delivery→ assemble (decode → columns) ─Block→ insert → ClickHouse     gateway
-//!    ↑       64                                    1        │ 4 in flight
-//!    └──────────────────────── Outcome ◄── ack ◄────────────┘
+//! receive ─Delivery→ assemble (decode → transform → columns) ─Block→ insert → ClickHouse     gateway
+//!    ↑       64                                                1        │ in flight
+//!    └──────────────────────── Outcome ◄── ack ◄────────────────────────┘
 //! receive ─Delivery→ forward → gateway                                           agent
 //! ```
 
@@ -22,6 +22,7 @@ pub mod decode;
 pub mod forward;
 pub mod insert;
 pub mod receive;
+pub mod transform;
 
 // beside the line
 pub mod admin;

@@ -4,9 +4,18 @@
 //! ClickStack stores ([`text`]). Must not allocate for a record, and must not know any table.
 
 pub mod json;
+mod log;
+mod point;
+mod span;
 pub mod text;
+pub mod value;
 pub mod wire;
 
+pub use log::{LogRecord, Stored};
+pub use point::{
+    Buckets, Exemplar, Exemplars, ExponentialPoint, HistogramPoint, Metric, NumberPoint, Point, SummaryPoint,
+};
+pub use span::{Event, Link, Span};
 pub use wire::Malformed;
 
 /// A value of OTLP's `AnyValue`. Nested values stay encoded until somebody wants their text.
@@ -23,6 +32,8 @@ pub enum Value<'a> {
     Array(&'a [u8]),
     /// An encoded `KeyValueList`.
     Map(&'a [u8]),
+    /// A JSON object or array as it stands in a body, checked.
+    Json(&'a [u8]),
 }
 
 /// A key and its value. Keys need not be unique nor sorted.
@@ -32,70 +43,22 @@ pub struct Attribute<'a> {
     pub value: Value<'a>,
 }
 
-/// What all records of one `ResourceLogs` share.
+/// What all records of one `ResourceLogs`, `ResourceSpans` or `ResourceMetrics` share.
 #[derive(Clone, Debug, Default)]
 pub struct Resource<'a> {
     pub attributes: Vec<Attribute<'a>>,
     pub schema_url: &'a [u8],
 }
 
-/// What all records of one `ScopeLogs` share.
+/// What all records of one `ScopeLogs`, `ScopeSpans` or `ScopeMetrics` share.
 #[derive(Clone, Debug, Default)]
 pub struct Scope<'a> {
     pub name: &'a [u8],
     pub version: &'a [u8],
     pub attributes: Vec<Attribute<'a>>,
+    /// Attributes the sender left out.
+    pub dropped_attributes: u32,
     pub schema_url: &'a [u8],
-}
-
-/// One log record.
-#[derive(Clone, Debug)]
-pub struct LogRecord<'a> {
-    /// Nanoseconds since the epoch; 0 is unknown.
-    pub time: u64,
-    /// When the collection system saw it, nanoseconds since the epoch; 0 is unknown.
-    pub observed_time: u64,
-    pub severity_number: i32,
-    pub severity_text: &'a [u8],
-    pub body: Value<'a>,
-    pub attributes: Vec<Attribute<'a>>,
-    pub flags: u32,
-    /// 16 bytes, or anything else where a sender is wrong.
-    pub trace_id: &'a [u8],
-    /// 8 bytes, or anything else where a sender is wrong.
-    pub span_id: &'a [u8],
-    pub event_name: &'a [u8],
-}
-
-impl Default for LogRecord<'_> {
-    fn default() -> Self {
-        Self {
-            time: 0,
-            observed_time: 0,
-            severity_number: 0,
-            severity_text: &[],
-            body: Value::Empty,
-            attributes: Vec::new(),
-            flags: 0,
-            trace_id: &[],
-            span_id: &[],
-            event_name: &[],
-        }
-    }
-}
-
-impl LogRecord<'_> {
-    /// Ready for the next record; what is allocated is kept.
-    pub fn clear(&mut self) {
-        let mut attributes = std::mem::take(&mut self.attributes);
-        attributes.clear();
-        *self = Self { attributes, ..Self::default() };
-    }
-
-    /// When it happened, or when it was seen where nobody said.
-    pub const fn timestamp(&self) -> u64 {
-        if self.time == 0 { self.observed_time } else { self.time }
-    }
 }
 
 impl Value<'_> {
@@ -108,11 +71,11 @@ impl Value<'_> {
 
 impl Attribute<'_> {
     /// Bytes of it in a column, near enough for a bound: a key is an index there.
-    fn encoded_size(&self) -> usize {
+    pub fn encoded_size(&self) -> usize {
         match self.value {
             Value::String(text) => text.len() + 2,
             // Base64 and JSON escapes may double and more; six is the worst a control character costs.
-            Value::Bytes(bytes) | Value::Array(bytes) | Value::Map(bytes) => 6 * bytes.len() + 2,
+            Value::Bytes(bytes) | Value::Array(bytes) | Value::Map(bytes) | Value::Json(bytes) => 6 * bytes.len() + 2,
             Value::Empty | Value::Bool(_) | Value::Int(_) | Value::Double(_) => 24,
         }
     }
@@ -121,14 +84,18 @@ impl Attribute<'_> {
 impl Scope<'_> {
     /// Bytes that every one of its rows repeats.
     pub fn encoded_size(&self) -> usize {
-        self.name.len() + 16 + self.attributes.iter().map(Attribute::encoded_size).sum::<usize>()
+        self.name.len()
+            + self.version.len()
+            + self.schema_url.len()
+            + 16
+            + self.attributes.iter().map(Attribute::encoded_size).sum::<usize>()
     }
 }
 
 impl<'a> Resource<'a> {
     /// Bytes that every one of its rows repeats.
     pub fn encoded_size(&self) -> usize {
-        16 + self.attributes.iter().map(Attribute::encoded_size).sum::<usize>()
+        self.schema_url.len() + 16 + self.attributes.iter().map(Attribute::encoded_size).sum::<usize>()
     }
 
     /// The value of an attribute; the first one where a key is repeated.

@@ -86,16 +86,16 @@ fn expected() -> Vec<Json> {
     let map = r#"{"a":0.5,"z":"<&>\u2028"}"#;
     let full = json!({
         "Timestamp": "1790000000.123456789", "TraceId": "000102030405060708090a0b0c0d0e0f",
-        "SpanId": "abababababababab", "TraceFlags": 1, "SeverityText": "Warning", "SeverityNumber": 13, "Body": map,
+        "SpanId": "abababababababab", "TraceFlags": 1, "SeverityText": "warning", "SeverityNumber": 13, "Body": map,
         "LogAttributes": {
-            "array": "[1,null]", "bool": "true", "bytes": "AP8Q", "double": "1e+21", "empty": "", "int": "-42",
-            "map": map, "nan": "NaN", "text": "hé\"llo",
+            "a": "0.5", "array.0": "1", "array.1": "", "bool": "true", "bytes": "AP8Q", "double": "1e+21", "empty": "",
+            "int": "-42", "map.a": "0.5", "map.z": "<&>\u{2028}", "nan": "NaN", "text": "hé\"llo", "z": "<&>\u{2028}",
         },
         "EventName": "order.placed",
     });
     let bare = json!({
-        "Timestamp": "1790000000", "TraceId": "", "SpanId": "", "TraceFlags": 0, "SeverityText": "",
-        "SeverityNumber": 0, "Body": "", "LogAttributes": {}, "EventName": "",
+        "Timestamp": "1790000000", "TraceId": "", "SpanId": "", "TraceFlags": 0, "SeverityText": "info",
+        "SeverityNumber": 9, "Body": "", "LogAttributes": {}, "EventName": "",
     });
     [full, bare].into_iter().map(|row| merged(row, &shared)).collect()
 }

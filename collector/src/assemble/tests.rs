@@ -6,13 +6,18 @@ use prometheus_client::registry::Registry;
 use prost::Message;
 
 use super::*;
-use crate::{ack::Answer, budget::Budget, delivery::Transport};
+use crate::{
+    ack::{Ack, Answer},
+    budget::Budget,
+    delivery::Transport,
+};
 
-const DAY: u64 = NANOSECONDS_A_DAY;
+const DAY: u64 = 86_400_000_000_000;
 
 fn assembler(rows: usize) -> Assembler {
     let limits = Limits { rows, bytes: 64 << 20, age: Duration::from_secs(1) };
-    Assembler::new(limits, Arc::new(Pipeline::new(&mut Registry::default())))
+    let (_, layouts) = watch::channel(Layouts::default());
+    Assembler::new(limits, layouts, Arc::new(Pipeline::new(&mut Registry::default())))
 }
 
 fn request(times: &[u64]) -> Vec<u8> {
@@ -55,7 +60,7 @@ fn rows_of_different_days_go_to_different_blocks_and_the_sender_waits_for_all() 
     let mut assembler = assembler(100);
     let (delivery, answer) = delivery(request(&[1, DAY + 1, 2, 2 * DAY]));
     assembler.take(delivery, Instant::now());
-    let mut blocks = assembler.finish();
+    let mut blocks = assembler.finish(Instant::now());
     assert_eq!(blocks.iter().map(|block| block.rows).collect::<Vec<_>>(), [2, 1, 1]);
     let lost = blocks.pop().unwrap();
     for block in blocks {
@@ -69,8 +74,8 @@ fn rows_of_different_days_go_to_different_blocks_and_the_sender_waits_for_all() 
 fn a_clock_gone_mad_opens_no_more_blocks_than_allowed() {
     let mut assembler = assembler(1_000_000);
     for day in 0..1_000 {
-        assembler.take(delivery(request(&[day * DAY])).0, Instant::now());
-        assert!(assembler.open.len() <= OPEN_DAYS + 1);
+        let sealed = assembler.take(delivery(request(&[day * DAY])).0, Instant::now());
+        assert_eq!(sealed.len(), usize::from(day >= days::OPEN_DAYS as u64), "{day}");
     }
 }
 
@@ -84,7 +89,7 @@ fn a_malformed_request_is_refused_and_leaves_no_row_with_the_others() {
     assembler.take(broken, Instant::now());
     assert!(matches!(outcome(answer), Outcome::Reject(_)));
     assembler.take(delivery(request(&[6])).0, Instant::now());
-    assert_eq!(assembler.finish().iter().map(|block| block.rows).collect::<Vec<_>>(), [3, 1]);
+    assert_eq!(assembler.finish(Instant::now()).iter().map(|block| block.rows).collect::<Vec<_>>(), [3, 1]);
 }
 
 #[test]
@@ -96,13 +101,63 @@ fn an_empty_request_is_delivered_at_once() {
 }
 
 #[test]
-fn a_request_over_more_days_than_allowed_is_refused_whole() {
+fn of_a_request_over_more_days_than_allowed_the_surplus_is_refused_and_told() {
     let mut assembler = assembler(1_000_000);
     let days: Vec<_> = (0..20_000).map(|day| day * DAY).collect();
     let (wide, answer) = delivery(request(&days));
-    assert!(assembler.take(wide, Instant::now()).is_empty());
-    assert!(matches!(outcome(answer), Outcome::Reject(_)));
-    assert!(assembler.finish().is_empty());
+    assembler.take(wide, Instant::now());
+    let blocks = assembler.finish(Instant::now());
+    assert_eq!(blocks.len(), days::OPEN_DAYS);
+    blocks.into_iter().flat_map(|block| block.acks).for_each(|ack| ack.settle(Outcome::Delivered { rejected: 0 }));
+    assert_eq!(outcome(answer), Outcome::Delivered { rejected: 20_000 - days::OPEN_DAYS as u64 });
+}
+
+#[test]
+fn a_record_that_cannot_be_read_costs_itself_alone() {
+    let mut assembler = assembler(1_000);
+    // In a scope: a good record, one whose time is a string, a good one.
+    let good = [0x12, 0x09, 0x09, 1, 0, 0, 0, 0, 0, 0, 0];
+    let bad = [0x12, 0x03, 0x0a, 0x01, b'x'];
+    let scope = [&good[..], &bad, &good].concat();
+    let resource = [&[0x12, scope.len() as u8][..], &scope].concat();
+    let body = [&[0x0a, resource.len() as u8][..], &resource].concat();
+    let (mixed, answer) = delivery(body);
+    assembler.take(mixed, Instant::now());
+    let blocks = assembler.finish(Instant::now());
+    assert_eq!(blocks.iter().map(|block| block.rows).collect::<Vec<_>>(), [2]);
+    blocks.into_iter().flat_map(|block| block.acks).for_each(|ack| ack.settle(Outcome::Delivered { rejected: 0 }));
+    assert_eq!(outcome(answer), Outcome::Delivered { rejected: 1 });
+}
+
+#[test]
+fn a_session_goes_to_its_own_table_and_a_changed_layout_closes_what_was_begun() {
+    use crate::table::Layout;
+    use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
+    let limits = Limits { rows: 100, bytes: 64 << 20, age: Duration::from_secs(1) };
+    let (sender, layouts) = watch::channel(Layouts::default());
+    let mut assembler = Assembler::new(limits, layouts, Arc::new(Pipeline::new(&mut Registry::default())));
+    let value = Some(AnyValue { value: Some(Value::IntValue(3)) });
+    let attributes = vec![KeyValue { key: "rr-web.event".into(), value, ..Default::default() }];
+    let log_records = vec![Record { attributes, ..Default::default() }, Record::default()];
+    let scope_logs = vec![ScopeLogs { log_records, ..Default::default() }];
+    let logs = ResourceLogs { scope_logs, ..Default::default() };
+    let body = ExportLogsServiceRequest { resource_logs: vec![logs] }.encode_to_vec();
+    assembler.take(delivery(body.clone()).0, Instant::now());
+
+    let narrow = Layout::new([("Timestamp".to_owned(), "DateTime64(9)".to_owned())]);
+    sender.send_modify(|layouts| layouts.set(Table::Logs, narrow));
+    let old = assembler.adopt_layouts(Instant::now());
+    assert_eq!(
+        old.iter().map(|block| (block.table, block.layout.is_none())).collect::<Vec<_>>(),
+        [(Table::Logs, true)]
+    );
+    assert!(old[0].columns.contains("`EventName`"), "{}", old[0].columns);
+    assembler.take(delivery(body).0, Instant::now());
+    let blocks = assembler.finish(Instant::now());
+    let columns: Vec<_> = blocks.iter().map(|block| (block.table, block.rows, block.columns.to_string())).collect();
+    assert_eq!(columns[0], (Table::Logs, 1, "`Timestamp`".to_owned()));
+    assert_eq!((columns[1].0, columns[1].1), (Table::Sessions, 2));
+    assert!(!columns[1].2.contains("EventName"), "{}", columns[1].2);
 }
 
 #[test]
@@ -124,5 +179,5 @@ fn a_small_request_cannot_ask_for_large_columns() {
     assembler.take(delivery(request(&[1])).0, Instant::now());
     assembler.take(bomb, Instant::now());
     assert_eq!(outcome(answer), Outcome::TooLarge);
-    assert_eq!(assembler.finish().iter().map(|block| block.rows).collect::<Vec<_>>(), [1]);
+    assert_eq!(assembler.finish(Instant::now()).iter().map(|block| block.rows).collect::<Vec<_>>(), [1]);
 }

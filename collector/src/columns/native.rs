@@ -5,11 +5,33 @@
 
 use super::frames::{Body, Stream};
 
+mod array;
 mod low_cardinality;
 mod map;
 
+pub use array::Array;
 pub use low_cardinality::LowCardinality;
-pub use map::{Map, MapMark};
+pub use map::{Map, Repeats};
+
+/// What every builder can do, whatever it holds.
+pub trait Column {
+    /// Bytes before compression that grow with the rows.
+    fn size(&self) -> usize;
+    /// A length to come back to.
+    fn mark(&self) -> Mark;
+    /// Takes back every value since the mark; [`Self::settle`] must not have been called in between.
+    fn rollback(&mut self, mark: Mark);
+    /// Compresses what is worth it. Between two requests: what is compressed cannot be taken back.
+    fn settle(&mut self);
+    /// What stands before the values, once for the column, and before the offsets of what contains it.
+    fn write_prefix(&self, _body: &mut Body) {}
+    /// Moves the values into a body and starts anew.
+    fn drain_values_into(&mut self, body: &mut Body);
+}
+
+/// A length of a column and of what it is made of; each kind of column knows its own numbers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mark([usize; 5]);
 
 /// `String`: length and bytes of each value.
 #[derive(Debug, Default)]
@@ -82,25 +104,43 @@ impl Strings {
     /// Appends the same value so many times.
     pub fn push_repeated(&mut self, text: &[u8], times: usize) {
         if let Some(more) = times.checked_sub(1) {
-            let mark = self.mark();
+            let place = self.place();
             self.push(text);
-            self.repeat_since(mark, more);
+            self.repeat_since(place, more);
         }
     }
 
-    /// Appends the values that stand at these raw bytes so many times more; see [`Self::mark`].
-    pub(super) fn repeat_since(&mut self, mark: usize, times: usize) {
+    /// Appends the values that stand at these raw bytes so many times more; see [`Self::place`].
+    pub(super) fn repeat_since(&mut self, place: usize, times: usize) {
         let raw = self.stream.raw();
-        repeat_tail(raw, mark, times);
+        repeat_tail(raw, place, times);
     }
 
     /// Raw bytes not yet settled: a place in the unsettled part.
-    pub(super) fn mark(&mut self) -> usize {
+    pub(super) fn place(&mut self) -> usize {
         self.stream.raw().len()
     }
+}
 
-    pub fn stream(&mut self) -> &mut Stream {
-        &mut self.stream
+impl Column for Strings {
+    fn size(&self) -> usize {
+        self.stream.size()
+    }
+
+    fn mark(&self) -> Mark {
+        Mark([self.stream.size(), 0, 0, 0, 0])
+    }
+
+    fn rollback(&mut self, Mark([size, ..]): Mark) {
+        self.stream.truncate(size);
+    }
+
+    fn settle(&mut self) {
+        self.stream.settle();
+    }
+
+    fn drain_values_into(&mut self, body: &mut Body) {
+        self.stream.drain_into(body);
     }
 }
 
@@ -110,8 +150,32 @@ impl Fixed {
         self.stream.raw().extend_from_slice(&bytes);
     }
 
-    pub fn stream(&mut self) -> &mut Stream {
-        &mut self.stream
+    /// Appends values that are little-endian already.
+    #[inline]
+    pub fn push_encoded(&mut self, bytes: &[u8]) {
+        self.stream.raw().extend_from_slice(bytes);
+    }
+}
+
+impl Column for Fixed {
+    fn size(&self) -> usize {
+        self.stream.size()
+    }
+
+    fn mark(&self) -> Mark {
+        Mark([self.stream.size(), 0, 0, 0, 0])
+    }
+
+    fn rollback(&mut self, Mark([size, ..]): Mark) {
+        self.stream.truncate(size);
+    }
+
+    fn settle(&mut self) {
+        self.stream.settle();
+    }
+
+    fn drain_values_into(&mut self, body: &mut Body) {
+        self.stream.drain_into(body);
     }
 }
 

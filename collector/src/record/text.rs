@@ -6,7 +6,14 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use super::{Attribute, Value, wire::Fields};
+use super::{
+    Attribute, Value,
+    json::{Invalid, Kind, Reader},
+    value,
+};
+
+/// As deep as whoever checked the text let it be, and more.
+const MAX_JSON_DEPTH: u32 = 128;
 
 /// Appends the text of a value.
 pub fn append(value: Value<'_>, out: &mut Vec<u8>) {
@@ -18,7 +25,7 @@ pub fn append(value: Value<'_>, out: &mut Vec<u8>) {
         Value::Int(number) => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
         Value::Double(number) => double(number, out),
         Value::Bytes(bytes) => base64(bytes, out),
-        Value::Array(_) | Value::Map(_) => json(value, out),
+        Value::Array(_) | Value::Map(_) | Value::Json(_) => json(value, out),
     }
 }
 
@@ -47,32 +54,24 @@ fn json(value: Value<'_>, out: &mut Vec<u8>) {
             append(value, out);
             out.push(b'"');
         }
-        Value::Array(message) => json_array(message, out),
-        Value::Map(message) => json_map(message, out),
+        Value::Array(message) => json_array(value::elements(message), out),
+        Value::Map(message) => json_map(value::entries(message).collect(), out),
+        // Checked when it was found: the text has no errors.
+        Value::Json(text) => drop(json_again(text, out)),
     }
 }
 
-fn json_array(message: &[u8], out: &mut Vec<u8>) {
+fn json_array<'a>(elements: impl Iterator<Item = Value<'a>>, out: &mut Vec<u8>) {
     out.push(b'[');
     let start = out.len();
-    let mut fields = Fields::of(message);
-    while let Ok(Some((number, value))) = fields.next_field() {
-        if let (1, Ok(element)) = (number, value.bytes(1)) {
-            separate(start, out);
-            json(nested(element), out);
-        }
+    for element in elements {
+        separate(start, out);
+        json(element, out);
     }
     out.push(b']');
 }
 
-fn json_map(message: &[u8], out: &mut Vec<u8>) {
-    let mut entries = Vec::new();
-    let mut fields = Fields::of(message);
-    while let Ok(Some((number, value))) = fields.next_field() {
-        if let (1, Ok(entry)) = (number, value.bytes(1)) {
-            entries.push(nested_attribute(entry));
-        }
-    }
+fn json_map(mut entries: Vec<Attribute<'_>>, out: &mut Vec<u8>) {
     // Of keys that stand twice the last counts, as in a JSON object.
     entries.reverse();
     entries.sort_by(|a, b| a.key.cmp(b.key));
@@ -88,43 +87,38 @@ fn json_map(message: &[u8], out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
+/// JSON in another spelling than that of its sender: the one all values have.
+fn json_again(text: &[u8], out: &mut Vec<u8>) -> Result<(), Invalid> {
+    let mut reader = Reader::of(text, MAX_JSON_DEPTH);
+    let mut scratch = Vec::new();
+    match reader.peek()? {
+        Kind::Object => {
+            reader.object_start()?;
+            let mut members = Vec::new();
+            while let Some(key) = reader.next_key()? {
+                members.push((key.resolve(&mut scratch).to_vec(), reader.skip_value()?));
+            }
+            json_map(members.iter().map(|(key, text)| Attribute { key, value: Value::Json(text) }).collect(), out);
+        }
+        Kind::Array => {
+            reader.array_start()?;
+            let mut elements = Vec::new();
+            while reader.next_element()? {
+                elements.push(Value::Json(reader.skip_value()?));
+            }
+            json_array(elements.into_iter(), out);
+        }
+        Kind::String => json_string(reader.string()?.resolve(&mut scratch), out),
+        Kind::Number => json(Value::of_number(reader.number()?).unwrap_or(Value::Empty), out),
+        Kind::True | Kind::False | Kind::Null => json(reader.literal()?.map_or(Value::Empty, Value::Bool), out),
+    }
+    Ok(())
+}
+
 fn separate(start: usize, out: &mut Vec<u8>) {
     if out.len() > start {
         out.push(b',');
     }
-}
-
-/// An `AnyValue` inside a checked value. Errors cannot be: they would have refused the request.
-fn nested(message: &[u8]) -> Value<'_> {
-    let mut found = Value::Empty;
-    let mut fields = Fields::of(message);
-    while let Ok(Some((number, value))) = fields.next_field() {
-        found = match number {
-            1 => value.bytes(1).map(Value::String),
-            2 => value.varint(2).map(|bit| Value::Bool(bit != 0)),
-            3 => value.varint(3).map(|number| Value::Int(number.cast_signed())),
-            4 => value.fixed64(4).map(|bits| Value::Double(f64::from_bits(bits))),
-            5 => value.bytes(5).map(Value::Array),
-            6 => value.bytes(6).map(Value::Map),
-            7 => value.bytes(7).map(Value::Bytes),
-            _ => Ok(found),
-        }
-        .unwrap_or(found);
-    }
-    found
-}
-
-fn nested_attribute(message: &[u8]) -> Attribute<'_> {
-    let mut attribute = Attribute { key: &[], value: Value::Empty };
-    let mut fields = Fields::of(message);
-    while let Ok(Some((number, value))) = fields.next_field() {
-        match (number, value.bytes(number)) {
-            (1, Ok(key)) => attribute.key = key,
-            (2, Ok(value)) => attribute.value = nested(value).over(attribute.value),
-            _ => {}
-        }
-    }
-    attribute
 }
 
 /// A JSON string as Go writes it without HTML escaping; bytes that are not UTF-8 become U+FFFD.

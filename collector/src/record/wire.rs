@@ -19,6 +19,8 @@ pub enum Malformed {
     WireType(u32),
     #[error("values are nested too deeply")]
     TooDeep,
+    #[error("a metric has no data")]
+    NoData,
 }
 
 /// The value of a field as it stands on the wire.
@@ -57,6 +59,12 @@ impl<'a> Fields<'a> {
             return Err(Malformed::WireType(number));
         }
         self.value(number, kind, MAX_DEPTH).map(|value| Some((number, value)))
+    }
+
+    /// The next number, where this is a packed list of varints and no message.
+    #[inline]
+    pub fn next_packed(&mut self) -> Result<Option<u64>, Malformed> {
+        if self.rest.is_empty() { Ok(None) } else { self.varint().map(Some) }
     }
 
     #[inline]

@@ -46,7 +46,7 @@ fn start_inserting(settings: &Settings, clickhouse: &ClickHouse, metrics: &Arc<P
     let client = Client::new(clickhouse);
     let stale_schema = Arc::new(Notify::new());
     let (state, destination) = watch::channel(State::Unknown);
-    let (layouts, _layouts) = watch::channel(Layouts::default());
+    let (layouts, known_layouts) = watch::channel(Layouts::default());
     tokio::spawn(Schema::new(clickhouse, client.clone()).keep(Arc::clone(&stale_schema), state, layouts));
 
     let (block_sender, blocks) = mpsc::channel(BLOCKS);
@@ -54,7 +54,7 @@ fn start_inserting(settings: &Settings, clickhouse: &ClickHouse, metrics: &Arc<P
     let done = finishing(inserter.run(blocks));
 
     let (deliveries, delivered) = mpsc::channel(DELIVERIES);
-    let assembler = Assembler::new(settings.blocks, Arc::clone(metrics));
+    let assembler = Assembler::new(settings.blocks, known_layouts, Arc::clone(metrics));
     let runtime = tokio::runtime::Handle::current();
     std::thread::Builder::new()
         .name("assemble".to_owned())

@@ -5,11 +5,11 @@
 
 use hashbrown::HashTable;
 
-use super::{append_string, repeat_tail};
+use super::{Column, Mark, append_string, repeat_tail};
 use crate::columns::frames::Body;
 
 /// The state prefix: shared dictionaries with additional keys, the only version there is.
-pub(super) const PREFIX: [u8; 8] = 1_u64.to_le_bytes();
+const PREFIX: [u8; 8] = 1_u64.to_le_bytes();
 
 /// Additional keys follow, and the dictionary is complete in this block.
 const FLAGS: u64 = 0x600;
@@ -109,27 +109,32 @@ impl LowCardinality {
             Indexes::Wide(indexes) => indexes.len(),
         }
     }
+}
 
-    /// Bytes of memory that grow with the values.
-    pub fn bytes(&self) -> usize {
+impl Column for LowCardinality {
+    fn size(&self) -> usize {
         self.dictionary.len() + self.rows()
     }
 
-    pub fn truncate(&mut self, len: usize) {
+    fn mark(&self) -> Mark {
+        Mark([self.rows(), 0, 0, 0, 0])
+    }
+
+    fn rollback(&mut self, Mark([rows, ..]): Mark) {
         match &mut self.indexes {
-            Indexes::Narrow(indexes) => indexes.truncate(len),
-            Indexes::Wide(indexes) => indexes.truncate(len),
+            Indexes::Narrow(indexes) => indexes.truncate(rows),
+            Indexes::Wide(indexes) => indexes.truncate(rows),
         }
     }
 
-    /// Moves the column into a body and starts anew with an empty dictionary.
-    pub fn drain_into(&mut self, body: &mut Body) {
+    /// A dictionary and its indexes are sent as one.
+    fn settle(&mut self) {}
+
+    fn write_prefix(&self, body: &mut Body) {
         body.write(&PREFIX);
-        self.drain_values_into(body);
     }
 
-    /// Without the prefix, which stands elsewhere where the column is part of another.
-    pub(super) fn drain_values_into(&mut self, body: &mut Body) {
+    fn drain_values_into(&mut self, body: &mut Body) {
         if self.rows() > 0 {
             let width: u64 = if matches!(self.indexes, Indexes::Narrow(_)) { 0 } else { 2 };
             body.write(&(FLAGS | width).to_le_bytes());

@@ -4,11 +4,21 @@
 //! repeats itself: the next record mostly has the keys of the one before in the same order. That order's sorting
 //! and the keys' indexes are remembered ([`Shape`]), so that such a row costs one comparison a key and no hash.
 
-use super::{Fixed, LowCardinality, Strings, low_cardinality};
+use super::{Column, Fixed, LowCardinality, Mark, Strings};
 use crate::{
     columns::frames::Body,
     record::{Attribute, Value, text},
 };
+
+/// What becomes of a key that stands twice in one row.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Repeats {
+    /// Stored as often as it came.
+    #[default]
+    Kept,
+    /// The last one counts.
+    LastWins,
+}
 
 #[derive(Debug, Default)]
 pub struct Map {
@@ -18,14 +28,7 @@ pub struct Map {
     keys: LowCardinality,
     values: Strings,
     shape: Shape,
-}
-
-/// A length to which a column can be taken back.
-#[derive(Clone, Copy, Debug)]
-pub struct MapMark {
-    entries: u64,
-    values: usize,
-    offsets: usize,
+    repeats: Repeats,
 }
 
 /// The keys of the last row as they came, and what is known about them.
@@ -34,69 +37,81 @@ struct Shape {
     /// All keys, one after the other, and where each ends.
     bytes: Vec<u8>,
     ends: Vec<usize>,
-    /// Positions in the order of their keys; equal keys stay in the order they came.
-    order: Vec<u32>,
-    /// Dictionary index of each key, by position.
-    indexes: Vec<u32>,
+    /// What is stored, in the order of the keys; equal keys stay in the order they came.
+    stored: Vec<Stored>,
+}
+
+/// An entry of a row: its position among the attributes and the dictionary index of its key.
+#[derive(Clone, Copy, Debug)]
+struct Stored {
+    position: u32,
+    key: u32,
 }
 
 impl Map {
+    pub fn new(repeats: Repeats) -> Self {
+        Self { repeats, ..Self::default() }
+    }
+
     /// Appends one row.
     #[inline]
     pub fn push(&mut self, attributes: &[Attribute<'_>]) {
         if !self.shape.fits(attributes) {
-            self.shape.learn(attributes, &mut self.keys);
+            self.shape.learn(attributes, &mut self.keys, self.repeats);
         }
-        for position in &self.shape.order {
-            self.keys.push_index(self.shape.indexes[*position as usize]);
-            push_value(attributes[*position as usize].value, &mut self.values);
+        for entry in &self.shape.stored {
+            self.keys.push_index(entry.key);
+            push_value(attributes[entry.position as usize].value, &mut self.values);
         }
-        self.entries += attributes.len() as u64;
+        self.entries += self.shape.stored.len() as u64;
         self.offsets.push(self.entries.to_le_bytes());
     }
 
     /// Appends the same row so many times.
     pub fn push_repeated(&mut self, attributes: &[Attribute<'_>], times: usize) {
         let Some(more) = times.checked_sub(1) else { return };
-        let (keys, values) = (self.keys.rows(), self.values.mark());
+        let (keys, values) = (self.keys.rows(), self.values.place());
         self.push(attributes);
         self.keys.repeat_since(keys, more);
         self.values.repeat_since(values, more);
+        let length = self.shape.stored.len() as u64;
         for _ in 0..more {
-            self.entries += attributes.len() as u64;
+            self.entries += length;
             self.offsets.push(self.entries.to_le_bytes());
         }
     }
+}
 
-    /// Bytes of memory that grow with the rows.
-    pub fn bytes(&mut self) -> usize {
-        self.offsets.stream().size() + self.keys.bytes() + self.values.stream().size()
+impl Column for Map {
+    fn size(&self) -> usize {
+        self.offsets.size() + self.keys.size() + self.values.size()
     }
 
-    pub fn mark(&mut self) -> MapMark {
-        MapMark { entries: self.entries, values: self.values.stream().size(), offsets: self.offsets.stream().size() }
-    }
-
-    /// Takes back every row since the mark; [`Self::settle`] must not have been called in between.
     #[expect(clippy::cast_possible_truncation, reason = "as many entries as fit into memory")]
-    pub fn rollback(&mut self, mark: MapMark) {
-        self.entries = mark.entries;
-        self.keys.truncate(mark.entries as usize);
-        self.values.stream().truncate(mark.values);
-        self.offsets.stream().truncate(mark.offsets);
+    fn mark(&self) -> Mark {
+        Mark([self.entries as usize, self.values.size(), self.offsets.size(), 0, 0])
     }
 
-    pub fn settle(&mut self) {
-        self.offsets.stream().settle();
-        self.values.stream().settle();
+    fn rollback(&mut self, Mark([entries, values, offsets, ..]): Mark) {
+        self.entries = entries as u64;
+        self.keys.rollback(Mark([entries, 0, 0, 0, 0]));
+        self.values.rollback(Mark([values, 0, 0, 0, 0]));
+        self.offsets.rollback(Mark([offsets, 0, 0, 0, 0]));
     }
 
-    /// Moves the column into a body and starts anew.
-    pub fn drain_into(&mut self, body: &mut Body) {
-        body.write(&low_cardinality::PREFIX);
-        self.offsets.stream().drain_into(body);
+    fn settle(&mut self) {
+        self.offsets.settle();
+        self.values.settle();
+    }
+
+    fn write_prefix(&self, body: &mut Body) {
+        self.keys.write_prefix(body);
+    }
+
+    fn drain_values_into(&mut self, body: &mut Body) {
+        self.offsets.drain_values_into(body);
         self.keys.drain_values_into(body);
-        self.values.stream().drain_into(body);
+        self.values.drain_values_into(body);
         self.entries = 0;
         // Its indexes point into a dictionary that is gone.
         self.shape.forget();
@@ -127,21 +142,28 @@ impl Shape {
 
     #[cold]
     #[expect(clippy::cast_possible_truncation, reason = "a request holds fewer than 4 billion attributes")]
-    fn learn(&mut self, attributes: &[Attribute<'_>], keys: &mut LowCardinality) {
+    fn learn(&mut self, attributes: &[Attribute<'_>], keys: &mut LowCardinality, repeats: Repeats) {
         self.forget();
-        for attribute in attributes {
+        for (position, attribute) in attributes.iter().enumerate() {
             self.bytes.extend_from_slice(attribute.key);
             self.ends.push(self.bytes.len());
-            self.indexes.push(keys.index_of(attribute.key));
+            self.stored.push(Stored { position: position as u32, key: keys.index_of(attribute.key) });
         }
-        self.order.extend(0..attributes.len() as u32);
-        self.order.sort_by_key(|position| attributes[*position as usize].key);
+        self.stored.sort_by_key(|entry| attributes[entry.position as usize].key);
+        if repeats == Repeats::LastWins {
+            self.stored.dedup_by(|later, kept| {
+                let is_equal = later.key == kept.key;
+                if is_equal {
+                    *kept = *later;
+                }
+                is_equal
+            });
+        }
     }
 
     fn forget(&mut self) {
         self.bytes.clear();
         self.ends.clear();
-        self.order.clear();
-        self.indexes.clear();
+        self.stored.clear();
     }
 }

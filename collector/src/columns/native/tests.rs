@@ -19,9 +19,15 @@ fn raw(body: Body) -> Vec<u8> {
     out
 }
 
+/// Moves a whole column into a body.
+fn drain(column: &mut impl Column, body: &mut Body) {
+    column.write_prefix(body);
+    column.drain_values_into(body);
+}
+
 fn map_bytes(map: &mut Map) -> Vec<u8> {
     let mut body = Body::default();
-    map.drain_into(&mut body);
+    drain(map, &mut body);
     raw(body)
 }
 
@@ -32,7 +38,7 @@ fn row<'a>(pairs: &[(&'a str, &'a str)]) -> Vec<Attribute<'a>> {
 #[test]
 fn an_empty_dictionary_column_is_its_prefix_alone() {
     let mut body = Body::default();
-    LowCardinality::default().drain_into(&mut body);
+    drain(&mut LowCardinality::default(), &mut body);
     assert_eq!(raw(body), 1_u64.to_le_bytes());
 }
 
@@ -83,7 +89,7 @@ fn a_dictionary_widens_its_indexes_at_the_257th_entry() {
         let mut column = LowCardinality::default();
         (0..entries).for_each(|entry| column.push(entry.to_string().as_bytes()));
         let mut body = Body::default();
-        column.drain_into(&mut body);
+        drain(&mut column, &mut body);
         assert_eq!(u64::from_le_bytes(raw(body)[8..16].try_into().unwrap()), 0x600 | width);
     }
 }
@@ -95,12 +101,56 @@ fn a_column_settled_in_between_has_the_same_bytes() {
         let text = format!("value {row}");
         settled.push(text.as_bytes());
         plain.push(text.as_bytes());
-        settled.stream().settle();
+        settled.settle();
     }
     let bytes = [&mut settled, &mut plain].map(|column| {
         let mut body = Body::default();
-        column.stream().drain_into(&mut body);
+        drain(column, &mut body);
         raw(body)
     });
     assert!(bytes[0] == bytes[1] && bytes[0].len() > 300_000);
+}
+
+#[test]
+fn of_keys_that_stand_twice_the_last_is_stored_where_that_is_wanted() {
+    let mut map = Map::new(Repeats::LastWins);
+    map.push(&row(&[("b", "1"), ("a", "2"), ("b", "3")]));
+    map.push_repeated(&row(&[("b", "4"), ("a", "5"), ("b", "6")]), 2);
+    let bytes = map_bytes(&mut map);
+    assert!(bytes.ends_with(b"\x012\x013\x015\x016\x015\x016"), "{bytes:?}");
+}
+
+#[test]
+fn an_array_of_maps_has_the_prefix_before_all_offsets_and_nothing_after_them_when_empty() {
+    let mut array = Array::<Map>::default();
+    array.end_row(0);
+    let mut body = Body::default();
+    drain(&mut array, &mut body);
+    assert_eq!(raw(body), [1_u64.to_le_bytes(), [0; 8]].concat());
+}
+
+#[test]
+fn an_array_taken_back_is_as_if_the_rows_had_never_been() {
+    let rows = [row(&[("a", "1")]), row(&[("b", "2"), ("a", "3")])];
+    let push = |array: &mut Array<Map>, elements: usize| {
+        (0..elements).for_each(|element| array.values().push(&rows[element % 2]));
+        array.end_row(elements);
+    };
+    let (mut undone, mut plain) = (Array::<Map>::default(), Array::<Map>::default());
+    push(&mut undone, 2);
+    let mark = undone.mark();
+    push(&mut undone, 3);
+    undone.rollback(mark);
+    for array in [&mut undone, &mut plain] {
+        if array.size() == 0 {
+            push(array, 2);
+        }
+        push(array, 1);
+    }
+    let bytes = [&mut undone, &mut plain].map(|array| {
+        let mut body = Body::default();
+        drain(array, &mut body);
+        raw(body)
+    });
+    assert_eq!(bytes[0], bytes[1]);
 }

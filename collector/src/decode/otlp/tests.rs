@@ -9,8 +9,8 @@ use opentelemetry_proto::tonic::{
 use proptest::{collection::vec, option, prelude::*};
 use prost::Message;
 
-use super::*;
-use crate::record::text;
+use super::{value::any_value, *};
+use crate::record::{Attribute, LogRecord, Value, text, wire::Wire};
 
 /// One row as text, made by either path.
 type Row = Vec<String>;
@@ -18,13 +18,12 @@ type Row = Vec<String>;
 #[derive(Default)]
 struct Rows {
     rows: Vec<Row>,
+    rejected: usize,
     scoped: usize,
     grouped: usize,
 }
 
 impl<'a> LogSink<'a> for Rows {
-    type Refused = Malformed;
-
     fn record(&mut self, record: &LogRecord<'a>) -> Result<(), Malformed> {
         self.rows.push(vec![
             record.timestamp().to_string(),
@@ -36,6 +35,15 @@ impl<'a> LogSink<'a> for Rows {
             format!("{:?} {:?}", record.trace_id, record.span_id),
             lossy(record.event_name),
         ]);
+        Ok(())
+    }
+}
+
+impl<'a> Sink<'a> for Rows {
+    type Refused = Malformed;
+
+    fn reject(&mut self, _malformed: Malformed) -> Result<(), Malformed> {
+        self.rejected += 1;
         Ok(())
     }
 

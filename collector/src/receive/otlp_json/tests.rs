@@ -285,15 +285,24 @@ fn deep(depth: usize, is_list: bool) -> String {
 /// Whether the line takes it: the transcoder, and then the decoder.
 fn is_taken(json: &str) -> bool {
     let request = to_protobuf(Signal::Logs, json.as_bytes(), NO_LIMIT);
-    request.is_ok_and(|request| crate::decode::otlp::logs(&request, &mut Nothing).is_ok())
+    let mut refused = Refused(0);
+    request.is_ok_and(|request| crate::decode::otlp::logs(&request, &mut refused).is_ok()) && refused.0 == 0
 }
 
-struct Nothing;
+/// How many records cannot be read.
+struct Refused(usize);
 
-impl<'a> crate::decode::otlp::LogSink<'a> for Nothing {
+impl<'a> crate::decode::otlp::LogSink<'a> for Refused {
+    fn record(&mut self, _: &crate::record::LogRecord<'a>) -> Result<(), Self::Refused> {
+        Ok(())
+    }
+}
+
+impl<'a> crate::decode::otlp::Sink<'a> for Refused {
     type Refused = crate::record::Malformed;
 
-    fn record(&mut self, _: &crate::record::LogRecord<'a>) -> Result<(), Self::Refused> {
+    fn reject(&mut self, _: Self::Refused) -> Result<(), Self::Refused> {
+        self.0 += 1;
         Ok(())
     }
 
