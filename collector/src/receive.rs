@@ -20,7 +20,7 @@ use crate::{
 
 use inflate::{Encoding, InflateError, inflate};
 
-mod inflate;
+pub mod inflate;
 pub mod listener;
 pub mod otlp_grpc;
 pub mod otlp_http;
