@@ -6,7 +6,10 @@
 
 use std::{
     borrow::Cow,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -67,6 +70,7 @@ pub struct Answer(oneshot::Receiver<Outcome>);
 struct Shared {
     outcome: Mutex<Option<Outcome>>,
     reply: Mutex<Option<oneshot::Sender<Outcome>>>,
+    has_stored: AtomicBool,
     /// Held until the answer: bytes are in flight for as long as somebody may still need them.
     _permit: Permit,
 }
@@ -75,7 +79,12 @@ impl Ack {
     /// A duty for a whole delivery; the permit for its bytes is given back with the answer.
     pub fn new(permit: Permit) -> (Self, Answer) {
         let (reply, answer) = oneshot::channel();
-        let shared = Shared { outcome: Mutex::default(), reply: Mutex::new(Some(reply)), _permit: permit };
+        let shared = Shared {
+            outcome: Mutex::default(),
+            reply: Mutex::new(Some(reply)),
+            has_stored: AtomicBool::new(false),
+            _permit: permit,
+        };
         (Self { shared: Arc::new(shared), is_settled: false }, Answer(answer))
     }
 
@@ -83,6 +92,22 @@ impl Ack {
     #[must_use]
     pub fn part(&self) -> Self {
         Self { shared: Arc::clone(&self.shared), is_settled: false }
+    }
+
+    /// Whether another part is stored, none is to be sent again, and somebody still waits for the answer. Told to
+    /// send again, that sender would repeat what is stored.
+    pub fn is_half_stored(&self) -> bool {
+        let reply = self.shared.reply.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_awaited = reply.as_ref().is_some_and(|reply| !reply.is_closed());
+        let outcome = self.shared.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_stored = self.shared.has_stored.load(Ordering::Relaxed);
+        is_awaited && has_stored && matches!(*outcome, Some(Outcome::Delivered { .. }))
+    }
+
+    /// Answers for this part: its rows are in ClickHouse.
+    pub fn stored(self) {
+        self.shared.has_stored.store(true, Ordering::Relaxed);
+        self.settle(Outcome::Delivered { rejected: 0 });
     }
 
     /// Answers for this part.

@@ -7,26 +7,33 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{Notify, Semaphore, mpsc},
-    time::Instant,
+    sync::{Notify, mpsc, watch},
+    task::JoinSet,
 };
 
-use crate::{ack::Outcome, metrics::Pipeline, table::Block};
+use crate::{
+    ack::Outcome,
+    metrics::Pipeline,
+    table::{Block, Layouts},
+};
 
+mod attempts;
 pub mod client;
+mod connections;
+mod endpoints;
+mod lanes;
+pub mod login;
 pub mod token;
 pub mod verdict;
 
+use attempts::Attempts;
 pub use client::{Client, InsertError};
+use lanes::{Lanes, SLOTS, Slot};
+pub use login::{Login, Secret};
 use token::Writer;
-use verdict::{Verdict, verdict};
 
-/// Inserts at once. ClickHouse merges better than it waits, but each insert costs it memory and a part; four keep
-/// the line full while one is being acknowledged.
-const IN_FLIGHT: usize = 4;
-
-/// First and longest pause between two tries of one block.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// As long as anybody is known to wait for an answer: SDKs take 10 s, an agent 15.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What the inserting stage needs.
 #[derive(Clone, Debug)]
@@ -34,8 +41,12 @@ pub struct Inserter {
     pub client: Client,
     /// How long a block is tried before its senders are told to send again.
     pub retry_for: Duration,
+    /// Bytes of blocks a table in trouble may hold: what it holds is budget that the others lack.
+    pub table_share: usize,
     pub metrics: Arc<Pipeline>,
-    /// Rung when ClickHouse misses a table or a column: somebody else looks, and makes what is absent.
+    /// What is known of the tables' columns.
+    pub layouts: watch::Receiver<Layouts>,
+    /// Rung when a table or a column is not what it was taken for: somebody else looks and mends.
     pub stale_schema: Arc<Notify>,
 }
 
@@ -43,56 +54,44 @@ impl Inserter {
     /// Runs until no block can come any more and the last one is answered for.
     pub async fn run(self, mut blocks: mpsc::Receiver<Block>) {
         let writer = Writer::random();
-        let slots = Arc::new(Semaphore::new(IN_FLIGHT));
+        let lanes = Lanes::new(self.table_share);
+        self.metrics.queue_capacity(SLOTS);
+        // Bounded by the slots: a task holds one for as long as it runs.
+        let mut tasks = JoinSet::new();
         while let Some(block) = blocks.recv().await {
-            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-            let (inserter, token) = (self.clone(), writer.token());
-            tokio::spawn(async move {
-                inserter.deliver(block, &token).await;
-                drop(slot);
-            });
+            while tasks.try_join_next().is_some() {}
+            match lanes.admit(block.table, block.raw_bytes).await {
+                Some(slot) => {
+                    let (inserter, token) = (self.clone(), writer.token());
+                    tasks.spawn(async move { inserter.deliver(block, &token, slot).await });
+                }
+                None => self.turn_back(block),
+            }
         }
-        // Every slot back means that every block is answered for.
-        let _ = slots.acquire_many(IN_FLIGHT as u32).await;
+        while tasks.join_next().await.is_some() {}
     }
 
-    async fn deliver(&self, block: Block, token: &str) {
-        let deadline = Instant::now() + self.retry_for;
-        let _held = self.metrics.in_hand(&block, self.retry_for + self.client.timeout());
-        let outcome = self.insert_until(&block, token, deadline).await;
-        self.metrics.finished(&block, &outcome);
+    async fn deliver(&self, block: Block, token: &str, mut slot: Slot) {
+        // The last try may begin when the time is over but for a moment.
+        let longest = self.retry_for.max(PATIENCE) + self.client.timeout();
+        let _in_hand = self.metrics.in_hand(&block, longest);
+        let outcome = Attempts::new(self, &block, token).run(&mut slot).await;
+        self.answer(block, &outcome);
+    }
+
+    /// The block would wait behind others of its table, and those of every table behind it.
+    fn turn_back(&self, block: Block) {
+        self.metrics.turned_back(block.table);
+        self.answer(block, &Outcome::retry());
+    }
+
+    fn answer(&self, block: Block, outcome: &Outcome) {
+        self.metrics.finished(&block, outcome);
         for ack in block.acks {
-            ack.settle(outcome.clone());
-        }
-    }
-
-    async fn insert_until(&self, block: &Block, token: &str, deadline: Instant) -> Outcome {
-        let mut pause = BACKOFF.0;
-        loop {
-            let started = Instant::now();
-            let error = match self.client.insert(block, token).await {
-                Ok(()) => {
-                    self.metrics.inserted(block, started.elapsed());
-                    return Outcome::Delivered { rejected: 0 };
-                }
-                Err(error) => error,
-            };
-            self.metrics.insert_failed(&error);
-            match verdict(error.code()) {
-                Verdict::Refused => {
-                    tracing::error!(table = block.table.name(), rows = block.rows, %error, "clickhouse refuses a block for good");
-                    // Never its message: that may quote a row, and rows of other senders are in the block.
-                    return Outcome::Reject("ClickHouse refuses a block with these rows for good".into());
-                }
-                Verdict::StaleSchema => self.stale_schema.notify_one(),
-                Verdict::Again => {}
+            match outcome {
+                Outcome::Delivered { .. } => ack.stored(),
+                other => ack.settle(other.clone()),
             }
-            if Instant::now() + pause >= deadline {
-                tracing::warn!(table = block.table.name(), rows = block.rows, %error, "block not inserted, senders are told to send again");
-                return Outcome::retry();
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(BACKOFF.1);
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! receive ─Delivery→ assemble (decode → transform → columns) ─Block→ insert → ClickHouse     gateway
-//!    ↑       64                                                1        │ in flight
+//!    ↑       64                                                1        │ 16 in hand
 //!    └──────────────────────── Outcome ◄── ack ◄────────────────────────┘
 //! receive ─Delivery→ forward → gateway                                           agent
 //! ```

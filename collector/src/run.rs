@@ -83,7 +83,7 @@ pub async fn migrate(settings: &Settings) -> Result<()> {
         .clickhouse
         .as_ref()
         .context("this role has no clickhouse section, so there is nothing to migrate")?;
-    Schema::new(clickhouse, Client::new(clickhouse)).migrate().await?;
+    Schema::new(clickhouse, Client::new(clickhouse, settings.login.clone())).migrate().await?;
     Ok(())
 }
 

@@ -7,7 +7,10 @@ use std::{fs, path::Path};
 
 use crds::{config::CollectorConfig, problem::Problem};
 
-use crate::assemble;
+use crate::{
+    assemble,
+    insert::{Login, Secret},
+};
 
 /// Everything a process is told.
 #[derive(Clone, Debug)]
@@ -16,6 +19,8 @@ pub struct Settings {
     pub request_limit: usize,
     pub memory_budget: usize,
     pub blocks: assemble::Limits,
+    /// Who it is to ClickHouse.
+    pub login: Login,
 }
 
 /// Why a file is no configuration.
@@ -61,7 +66,13 @@ impl From<CollectorConfig> for Settings {
             bytes: config.blocks.max_bytes.as_usize(),
             age: config.blocks.max_age.0,
         };
-        Self { config, request_limit, memory_budget, blocks }
+        let file = |name: Option<&String>| name.map(|name| Secret::File(name.into()));
+        let clickhouse = config.clickhouse.as_ref();
+        let login = Login {
+            username: file(clickhouse.and_then(|clickhouse| clickhouse.username_file.as_ref())),
+            password: file(clickhouse.and_then(|clickhouse| clickhouse.password_file.as_ref())),
+        };
+        Self { config, request_limit, memory_budget, blocks, login }
     }
 }
 

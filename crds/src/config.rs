@@ -19,7 +19,7 @@ mod receivers;
 mod schema;
 
 pub use check::{clickhouse_endpoint_problem, database_problem};
-pub use clickhouse::{ClickHouse, Retention};
+pub use clickhouse::{ClickHouse, ClickHouseTls, Retention};
 pub use receivers::{Otlp, Receivers};
 pub use schema::Schema;
 

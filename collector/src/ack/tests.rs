@@ -57,3 +57,21 @@ fn the_budget_is_held_until_the_answer() {
     assert!(budget.admit(1024).is_some());
     drop(answer);
 }
+
+#[test]
+fn a_part_is_half_of_something_while_another_is_stored_and_somebody_waits() {
+    let (ack, answer, _) = duty();
+    let (stored, late) = (ack.part(), ack.part());
+    ack.settle(Outcome::Delivered { rejected: 1 });
+    assert!(!late.is_half_stored(), "decoded is not stored");
+    stored.stored();
+    assert!(late.is_half_stored());
+    drop(answer);
+    assert!(!late.is_half_stored(), "its sender has gone");
+
+    let (ack, _answer, _) = duty();
+    let (stored, late) = (ack.part(), ack.part());
+    stored.stored();
+    drop(ack);
+    assert!(!late.is_half_stored(), "it will be sent again in any case");
+}

@@ -1,58 +1,58 @@
 //! ClickHouse's HTTP interface.
 //!
 //! Comes in: a query, or a block and its token. Goes out: the answer, or an error with ClickHouse's exception
-//! code. Credentials are read from their files at every request, so that a rotated Secret takes effect by itself;
-//! they go into headers and nowhere else.
+//! code. Must not repeat a request: whether that is safe is for the caller to know.
 
-use std::{convert::Infallible, path::PathBuf, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use crds::config::ClickHouse;
 use futures::stream;
-use http::{HeaderValue, Request, Response, StatusCode, header::HeaderName};
-use http_body_util::{BodyExt, Full, Limited, StreamBody, combinators::UnsyncBoxBody};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{self, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::table::Block;
-
-/// Time for a connection to come about.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+use super::{
+    connections::{Body, Connections, TlsError},
+    endpoints::{Endpoints, Server},
+    login::{Login, LoginError},
+};
+use crate::table::{Block, Table};
 
 /// As much of an answer as is read: exceptions are shorter, and so is everything this collector asks.
 const ANSWER_LIMIT: usize = 256 << 10;
 
-/// The settings of every insert. `async_insert` is on by default since 26.2 and would gather large blocks a second
-/// time; the others make a repeated block invisible, in the tables and in what is rolled up from them.
+/// The settings of every insert, whatever the user's profile says. `async_insert` is on by default since 26.2 and
+/// would gather large blocks a second time; the others make a repeated block invisible, in the tables and in what is
+/// rolled up from them.
 const INSERT_SETTINGS: &str =
     "async_insert=0&deduplicate_blocks_in_dependent_materialized_views=1&insert_deduplicate=1&wait_end_of_query=1";
 
-type Body = UnsyncBoxBody<Bytes, Infallible>;
-
-/// A way to one ClickHouse server; clones share its connections.
+/// A way to ClickHouse; clones share its connections and what is known of its servers.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: legacy::Client<HttpsConnector<HttpConnector>, Body>,
-    /// `http://host:8123/?database=…`.
-    base: String,
+    connections: Arc<Connections>,
+    endpoints: Arc<Endpoints>,
     database: String,
-    username_file: Option<PathBuf>,
-    password_file: Option<PathBuf>,
+    login: Login,
     timeout: Duration,
 }
 
 /// Why a request to ClickHouse did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum InsertError {
-    #[error("cannot read the credentials in {0}")]
-    Credentials(PathBuf, #[source] std::io::Error),
-    #[error("the credentials cannot be sent in a header")]
-    CredentialsText,
+    #[error("{}", chain(.0))]
+    Login(#[from] LoginError),
+    #[error("no TLS towards ClickHouse: {}", chain(.0))]
+    Tls(#[from] TlsError),
+    #[error("no request: {0}")]
+    Request(#[from] http::Error),
+    #[error("no connection to ClickHouse: {0}")]
+    Unreachable(String),
     #[error("no answer from ClickHouse: {0}")]
     Connection(String),
     #[error("no answer from ClickHouse within {0:?}")]
@@ -71,26 +71,25 @@ impl InsertError {
             _ => None,
         }
     }
+
+    /// Whether the server may have seen the request: then a part of it may be done.
+    pub const fn may_have_arrived(&self) -> bool {
+        !matches!(self, Self::Login(_) | Self::Tls(_) | Self::Request(_) | Self::Unreachable(_))
+    }
+
+    /// Whether the server as a whole is in doubt, and not this request.
+    const fn is_of_the_server(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Connection(_) | Self::Timeout(_) | Self::Status(_))
+    }
 }
 
 impl Client {
-    pub fn new(clickhouse: &ClickHouse) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        tcp.set_nodelay(true);
-        tcp.enforce_http(false);
-        let tls = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(tcp);
-        let http = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            // ClickHouse closes idle connections after 10 s (`keep_alive_timeout`); be the first.
-            .pool_idle_timeout(Duration::from_secs(8))
-            .build(tls);
+    pub fn new(clickhouse: &ClickHouse, login: Login) -> Self {
         Self {
-            http,
-            base: format!("{}/?", clickhouse.endpoint.trim_end_matches('/')),
+            connections: Arc::new(Connections::new(clickhouse.tls.as_ref())),
+            endpoints: Arc::new(Endpoints::new(clickhouse.addresses())),
             database: clickhouse.database.clone(),
-            username_file: clickhouse.username_file.as_ref().map(PathBuf::from),
-            password_file: clickhouse.password_file.as_ref().map(PathBuf::from),
+            login,
             timeout: clickhouse.timeout.0,
         }
     }
@@ -104,57 +103,92 @@ impl Client {
         self.timeout
     }
 
+    /// The server for a request that may go to any.
+    pub fn server(&self) -> Server {
+        self.endpoints.choose(Instant::now())
+    }
+
+    /// Every server, in the order of the configuration.
+    pub fn servers(&self) -> impl Iterator<Item = Server> + use<> {
+        self.endpoints.all()
+    }
+
+    /// Its address, for people.
+    pub fn address(&self, server: Server) -> &str {
+        self.endpoints.address(server)
+    }
+
+    /// Whatever it is asked next, another one is asked first.
+    pub fn pass_over(&self, server: Server) {
+        if self.endpoints.pass_over(server, Instant::now()) && self.servers().nth(1).is_some() {
+            tracing::warn!(server = self.address(server), "clickhouse server fails, passed over for a while");
+        }
+    }
+
     /// Inserts a block under a token.
     ///
     /// # Errors
     /// It is not known to be stored; see [`super::verdict`] for what to do.
-    pub async fn insert(&self, block: &Block, token: &str) -> Result<(), InsertError> {
+    pub async fn insert(&self, block: &Block, token: &str, server: Server) -> Result<(), InsertError> {
         let query =
             format!("INSERT INTO `{}`.`{}` ({}) FORMAT Native", self.database, block.table.name(), block.columns);
         let settings = format!("{INSERT_SETTINGS}&decompress=1&insert_deduplication_token={token}");
         let frames: Vec<_> = block.body.iter().cloned().map(|part| Ok(Frame::data(part))).collect();
         let body = BodyExt::boxed_unsync(StreamBody::new(stream::iter(frames)));
-        self.request(&query, &settings, body).await.map(drop)
+        self.request(server, &query, &settings, body).await.map(drop)
     }
 
-    /// Runs a statement and returns its answer.
+    /// Runs a statement on the server in use and returns its answer.
     ///
     /// # Errors
     /// ClickHouse did not answer, or with an exception.
     pub async fn query(&self, sql: &str) -> Result<String, InsertError> {
+        self.query_at(self.server(), sql).await
+    }
+
+    /// Runs a statement on one server.
+    ///
+    /// # Errors
+    /// It did not answer, or with an exception.
+    pub async fn query_at(&self, server: Server, sql: &str) -> Result<String, InsertError> {
         let body = BodyExt::boxed_unsync(Full::new(Bytes::copy_from_slice(sql.as_bytes())));
-        let answer = self.request("", "wait_end_of_query=1", body).await?;
+        let answer = self.request(server, "", "wait_end_of_query=1", body).await?;
         Ok(String::from_utf8_lossy(&answer).trim_end().to_owned())
     }
 
-    async fn request(&self, query: &str, settings: &str, body: Body) -> Result<Bytes, InsertError> {
-        let mut uri = format!("{}{settings}", self.base);
+    /// Whether a server's table knows the tokens that its replicas were given.
+    pub async fn is_replicated(&self, server: Server, table: Table) -> bool {
+        let sql = format!(
+            "SELECT match(engine, '^(Replicated|Shared)') FROM system.tables WHERE database = '{}' AND name = '{}'",
+            self.database,
+            table.name()
+        );
+        self.query_at(server, &sql).await.is_ok_and(|answer| answer == "1")
+    }
+
+    async fn request(&self, server: Server, query: &str, settings: &str, body: Body) -> Result<Bytes, InsertError> {
+        let mut uri = format!("{}/?{settings}", self.address(server));
         if !query.is_empty() {
             uri.push_str("&query=");
             uri.extend(utf8_percent_encode(query, NON_ALPHANUMERIC));
         }
-        let mut request = Request::post(uri).body(body).map_err(|error| InsertError::Connection(error.to_string()))?;
-        self.authenticate(&mut request).await?;
-        tokio::time::timeout(self.timeout, self.exchange(request))
-            .await
-            .map_err(|_| InsertError::Timeout(self.timeout))?
-    }
-
-    async fn authenticate(&self, request: &mut Request<Body>) -> Result<(), InsertError> {
-        for (file, name) in [(&self.username_file, "x-clickhouse-user"), (&self.password_file, "x-clickhouse-key")] {
-            let Some(file) = file else { continue };
-            let text =
-                tokio::fs::read_to_string(file).await.map_err(|error| InsertError::Credentials(file.clone(), error))?;
-            let mut value = HeaderValue::from_bytes(text.trim_end_matches(['\r', '\n']).as_bytes())
-                .map_err(|_| InsertError::CredentialsText)?;
-            value.set_sensitive(true);
-            request.headers_mut().insert(HeaderName::from_static(name), value);
+        let mut request = Request::post(uri).body(body)?;
+        self.login.authenticate(request.headers_mut()).await?;
+        let answer = tokio::time::timeout(self.timeout, self.exchange(request)).await;
+        let answer = answer.unwrap_or(Err(InsertError::Timeout(self.timeout)));
+        match &answer {
+            Err(error) if error.is_of_the_server() => self.pass_over(server),
+            _ => self.endpoints.works(server),
         }
-        Ok(())
+        answer
     }
 
     async fn exchange(&self, request: Request<Body>) -> Result<Bytes, InsertError> {
-        let response = self.http.request(request).await.map_err(|error| InsertError::Connection(chain(&error)))?;
+        let sent = self.connections.http().await?.request(request).await;
+        let response = sent.map_err(|error| match error.is_connect() {
+            true => InsertError::Unreachable(chain(&error)),
+            false => InsertError::Connection(chain(&error)),
+        })?;
         let (code, status) = (exception_code(&response), response.status());
         let is_clickhouse = response.headers().contains_key("x-clickhouse-query-id");
         let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect().await;
@@ -185,7 +219,7 @@ fn exception_name(body: &[u8]) -> String {
 }
 
 /// An error with its causes on one line; hyper says "client error" and keeps the reason in the cause.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |error| error.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

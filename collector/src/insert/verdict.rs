@@ -1,29 +1,75 @@
 //! What an exception code of ClickHouse means for a block.
 //!
-//! Comes in: the code, or none where there was no answer. Goes out: whether the same bytes can ever succeed.
-//! Codes, not HTTP statuses and not texts: 241, 242 and 252 all come as 500. Names of the codes:
-//! <https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp>.
+//! Comes in: the code, or none where there was no answer. Goes out: whether the same bytes can ever succeed, and
+//! what has to happen before. Codes, not HTTP statuses and not texts: 241, 242 and 252 all come as 500. Names of the
+//! codes: <https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp>.
 
 /// The fate of a block.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Verdict {
     /// Try the same bytes again: the fault lies in the world.
     Again,
-    /// As [`Self::Again`], and the tables are not what they were thought to be.
+    /// As [`Self::Again`], with longer pauses for the whole table: it gets more than it can take.
+    Slower,
+    /// As [`Self::Again`], on another server where there is one: this one cannot write to its table.
+    Elsewhere,
+    /// As [`Self::Again`], and the table has to be made.
+    MissingTable,
+    /// As [`Self::Again`], and the table has to be looked at: it has not the columns it was taken to have.
     StaleSchema,
     /// These bytes can never succeed.
     Refused,
 }
 
 /// Judges a failed insert.
-pub fn verdict(code: Option<u32>) -> Verdict {
+///
+/// Refused are only codes that speak of the bytes alone: a block has rows of many senders, and all of them lose
+/// theirs. Everything that an administrator can mend without these rows being lost is tried again: credentials,
+/// disks, quotas, constraints, and whatever a materialized view makes of single values (6, 43, 72).
+pub const fn verdict(code: Option<u32>) -> Verdict {
+    let Some(code) = code else { return Verdict::Again };
     match code {
-        // UNKNOWN_TABLE, UNKNOWN_DATABASE; NO_SUCH_COLUMN_IN_TABLE, UNKNOWN_IDENTIFIER
-        Some(60 | 81 | 16 | 47) => Verdict::StaleSchema,
-        // SYNTAX_ERROR, INCORRECT_DATA, CANNOT_DECOMPRESS, UNKNOWN_CODEC: the bytes themselves are wrong.
-        Some(62 | 117 | 271 | 432) => Verdict::Refused,
-        // Everything else can be mended without these rows being lost: credentials, disks, quotas, and also
-        // whatever a materialized view or a changed column makes of single values (6, 43, 53, 72).
+        // SYNTAX_ERROR, INCORRECT_DATA, TOO_LARGE_ARRAY_SIZE, TOO_LARGE_STRING_SIZE, CANNOT_DECOMPRESS, UNKNOWN_CODEC
+        62 | 117 | 128 | 131 | 271 | 432 => Verdict::Refused,
+        // UNKNOWN_TABLE, UNKNOWN_DATABASE, TABLE_IS_DROPPED
+        60 | 81 | 218 => Verdict::MissingTable,
+        // THERE_IS_NO_COLUMN, NO_SUCH_COLUMN_IN_TABLE, NUMBER_OF_COLUMNS_DOESNT_MATCH, ILLEGAL_COLUMN,
+        // UNKNOWN_IDENTIFIER, TYPE_MISMATCH, CANNOT_CONVERT_TYPE
+        8 | 16 | 20 | 44 | 47 | 53 | 70 => Verdict::StaleSchema,
+        // QUOTA_EXCEEDED, TOO_MANY_SIMULTANEOUS_QUERIES, MEMORY_LIMIT_EXCEEDED, TOO_MANY_PARTS,
+        // CANNOT_SCHEDULE_TASK, SERVER_OVERLOADED
+        201 | 202 | 241 | 252 | 439 | 745 => Verdict::Slower,
+        // NO_ZOOKEEPER, ABORTED, TABLE_IS_READ_ONLY, QUERY_WAS_CANCELLED, KEEPER_EXCEPTION
+        225 | 236 | 242 | 394 | 999 => Verdict::Elsewhere,
         _ => Verdict::Again,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Verdict::*, *};
+
+    #[test]
+    fn every_code_that_is_known_has_its_fate() {
+        for (codes, fate) in [
+            (&[62, 117, 128, 131, 271, 432][..], Refused),
+            (&[60, 81, 218], MissingTable),
+            (&[8, 16, 20, 44, 47, 53, 70], StaleSchema),
+            (&[201, 202, 241, 252, 439, 745], Slower),
+            (&[225, 242, 999], Elsewhere),
+            // Of the network and of time, with an outcome that may be unknown.
+            (&[3, 107, 159, 164, 203, 209, 210, 285, 319, 425, 1002], Again),
+            // Who asks and what for: credentials come back right.
+            (&[192, 193, 194, 497, 516], Again),
+            // A checksum broken on the way, a full disk, a constraint, a value that a view cannot read.
+            (&[40, 243, 469, 6, 43, 72], Again),
+            // Not known today.
+            (&[0, 99_999], Again),
+        ] {
+            for code in codes {
+                assert_eq!(verdict(Some(*code)), fate, "{code}");
+            }
+        }
+        assert_eq!(verdict(None), Again, "no answer says nothing about the bytes");
     }
 }

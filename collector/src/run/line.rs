@@ -43,14 +43,21 @@ pub(super) fn start_line(settings: &Settings, metrics: &Arc<Pipeline>) -> Result
 }
 
 fn start_inserting(settings: &Settings, clickhouse: &ClickHouse, metrics: &Arc<Pipeline>) -> Result<Line> {
-    let client = Client::new(clickhouse);
+    let client = Client::new(clickhouse, settings.login.clone());
     let stale_schema = Arc::new(Notify::new());
     let (state, destination) = watch::channel(State::Unknown);
     let (layouts, known_layouts) = watch::channel(Layouts::default());
     tokio::spawn(Schema::new(clickhouse, client.clone()).keep(Arc::clone(&stale_schema), state, layouts));
 
     let (block_sender, blocks) = mpsc::channel(BLOCKS);
-    let inserter = Inserter { client, retry_for: clickhouse.retry_for.0, metrics: Arc::clone(metrics), stale_schema };
+    let inserter = Inserter {
+        client,
+        retry_for: clickhouse.retry_for.0,
+        table_share: settings.memory_budget / 2,
+        metrics: Arc::clone(metrics),
+        layouts: known_layouts.clone(),
+        stale_schema,
+    };
     let done = finishing(inserter.run(blocks));
 
     let (deliveries, delivered) = mpsc::channel(DELIVERIES);

@@ -3,7 +3,7 @@
 //! Comes in: a parsed document. Goes out: every [`Problem`] in it, in the order of the document, so that a
 //! person mends the file once. Must not stop at the first.
 
-use super::{Blocks, ClickHouse, CollectorConfig, Forward, Retention, Role};
+use super::{Blocks, ClickHouse, ClickHouseTls, CollectorConfig, Forward, Retention, Role};
 use crate::{
     problem::Problem,
     quantity::{ByteSize, Duration},
@@ -14,6 +14,9 @@ const LONGEST_BLOCK_AGE: Duration = Duration::seconds(5);
 
 /// A block is compressed in pieces, but its indexes are 32 bits wide and its memory is real.
 const LARGEST_BLOCK: ByteSize = ByteSize::mebibytes(1024);
+
+/// More addresses than replicas of one shard ever are; each is tried in turn when the one before fails.
+const LARGEST_ENDPOINTS: usize = 16;
 
 pub(super) fn problems(config: &CollectorConfig) -> Vec<Problem> {
     let mut found = Vec::new();
@@ -80,7 +83,10 @@ fn outlets(config: &CollectorConfig, found: &mut Vec<Problem>) {
 }
 
 fn destination(clickhouse: &ClickHouse, found: &mut Vec<Problem>) {
-    found.extend(clickhouse_endpoint_problem("clickhouse.endpoint", &clickhouse.endpoint));
+    addresses(clickhouse, found);
+    if let Some(tls) = &clickhouse.tls {
+        client_tls(clickhouse, tls, found);
+    }
     found.extend(database_problem("clickhouse.database", &clickhouse.database));
     if clickhouse.password_file.is_some() && clickhouse.username_file.is_none() {
         found.push(Problem::new("clickhouse.passwordFile", "a password without a user; add clickhouse.usernameFile"));
@@ -94,6 +100,48 @@ fn destination(clickhouse: &ClickHouse, found: &mut Vec<Problem>) {
         }
     }
     found.extend(clickhouse.schema.problems("clickhouse.schema"));
+}
+
+fn addresses(clickhouse: &ClickHouse, found: &mut Vec<Problem>) {
+    match (&clickhouse.endpoint, clickhouse.endpoints.len()) {
+        (None, 0) => found.push(Problem::new("clickhouse.endpoint", "it is missing; add it, or clickhouse.endpoints")),
+        (Some(_), 1..) => {
+            found.push(Problem::new("clickhouse.endpoints", "stands beside clickhouse.endpoint; remove one of both"));
+        }
+        (None, count) if count > LARGEST_ENDPOINTS => {
+            let message = format!("{count} addresses; use at most {LARGEST_ENDPOINTS}");
+            found.push(Problem::new("clickhouse.endpoints", message));
+        }
+        _ => {}
+    }
+    if let Some(endpoint) = &clickhouse.endpoint {
+        found.extend(clickhouse_endpoint_problem("clickhouse.endpoint", endpoint));
+    }
+    for (index, endpoint) in clickhouse.endpoints.iter().enumerate() {
+        found.extend(clickhouse_endpoint_problem(&format!("clickhouse.endpoints[{index}]"), endpoint));
+    }
+}
+
+fn client_tls(clickhouse: &ClickHouse, tls: &ClickHouseTls, found: &mut Vec<Problem>) {
+    if !clickhouse.addresses().any(|endpoint| endpoint.starts_with("https://")) {
+        found.push(Problem::new("clickhouse.tls", "no endpoint is https://, so it would be ignored; remove it"));
+    }
+    match (&tls.cert_file, &tls.key_file) {
+        (Some(_), None) => {
+            found.push(Problem::new("clickhouse.tls.certFile", "a certificate without its key; add keyFile"));
+        }
+        (None, Some(_)) => {
+            found.push(Problem::new("clickhouse.tls.keyFile", "a key without its certificate; add certFile"));
+        }
+        _ => {}
+    }
+    let is_name = |name: &String| !name.is_empty() && !name.contains(['/', ':']) && !name.contains(char::is_whitespace);
+    if tls.server_name.as_ref().is_some_and(|name| !is_name(name)) {
+        found.push(Problem::new("clickhouse.tls.serverName", "is not a host name; use the name in the certificate"));
+    }
+    if tls.insecure_skip_verify && tls.ca_file.is_some() {
+        found.push(Problem::new("clickhouse.tls.caFile", "insecureSkipVerify would ignore it; remove one of both"));
+    }
 }
 
 fn blocks(blocks: &Blocks, found: &mut Vec<Problem>) {

@@ -5,12 +5,20 @@ use serde::{Deserialize, Serialize};
 use super::Schema;
 use crate::quantity::Duration;
 
-/// A ClickHouse server's HTTP interface and what to write there.
+/// The HTTP interface of ClickHouse and what to write there.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ClickHouse {
-    /// `http://host:8123` or `https://host:8443`.
-    pub endpoint: String,
+    /// `http://host:8123` or `https://host:8443`. Either this or `endpoints`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// Several addresses of one server, or servers that replicate the same tables. The first one that works is
+    /// used, until it fails.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<String>,
+    /// How the server of an `https` endpoint is known, and how this client is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ClickHouseTls>,
     #[serde(default = "ClickHouse::default_database")]
     pub database: String,
     /// File holding the user's name, read anew at every request so that a rotated Secret takes effect
@@ -32,6 +40,27 @@ pub struct ClickHouse {
     pub schema: Schema,
 }
 
+/// TLS towards ClickHouse. The files are PEM; a change of them takes effect without a restart.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct ClickHouseTls {
+    /// The only authorities that are trusted. Absent: the public ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<String>,
+    /// Certificate this client shows; needs `keyFile`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cert_file: Option<String>,
+    /// Its private key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<String>,
+    /// Name the server's certificate must have. Absent: the endpoint's host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_name: Option<String>,
+    /// Take any certificate. Whoever is between reads the password.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub insecure_skip_verify: bool,
+}
+
 /// How long rows are kept, by signal; the tables' TTL.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -46,7 +75,9 @@ impl ClickHouse {
     /// A ClickHouse with every default, reached at `endpoint`.
     pub fn at(endpoint: impl Into<String>) -> Self {
         Self {
-            endpoint: endpoint.into(),
+            endpoint: Some(endpoint.into()),
+            endpoints: Vec::new(),
+            tls: None,
             database: Self::default_database(),
             username_file: None,
             password_file: None,
@@ -55,6 +86,11 @@ impl ClickHouse {
             retention: Retention::default(),
             schema: Schema::default(),
         }
+    }
+
+    /// Every address, in the order in which they are tried.
+    pub fn addresses(&self) -> impl Iterator<Item = &str> {
+        self.endpoint.iter().chain(&self.endpoints).map(String::as_str)
     }
 
     pub fn default_database() -> String {

@@ -47,7 +47,7 @@ fn a_role_without_its_outlet_is_told_which_one() {
 fn every_problem_is_told_at_once() {
     let mut config = gateway();
     let clickhouse = config.clickhouse.as_mut().unwrap();
-    clickhouse.endpoint = "tcp://c:9000".into();
+    clickhouse.endpoint = Some("tcp://c:9000".into());
     clickhouse.database = "no-such-name".into();
     config.blocks.max_age = Duration::seconds(120);
     config.limits.memory_budget = Some(ByteSize::mebibytes(1));
@@ -87,4 +87,33 @@ fn credentials_in_an_endpoint_are_refused_and_never_repeated() {
         assert_eq!(problems.len(), 1);
         assert!(!problems[0].to_string().contains("hunter2"), "{}", problems[0]);
     }
+}
+
+#[test]
+fn exactly_one_of_endpoint_and_endpoints_is_given() {
+    for (clickhouse, wrong) in [
+        ("{}", vec!["clickhouse.endpoint"]),
+        ("{endpoint: 'http://a', endpoints: ['http://b']}", vec!["clickhouse.endpoints"]),
+        ("{endpoints: ['http://a', 'b:8123']}", vec!["clickhouse.endpoints[1]"]),
+        ("{endpoints: ['http://a', 'https://b:8443']}", vec![]),
+    ] {
+        let config = CollectorConfig::from_yaml(&format!("role: gateway\nclickhouse: {clickhouse}")).unwrap();
+        assert_eq!(fields(&config), wrong, "{clickhouse}");
+    }
+}
+
+#[test]
+fn tls_that_would_be_ignored_or_is_half_given_is_refused() {
+    for (tls, wrong) in [
+        ("{caFile: /ca, certFile: /c, keyFile: /k, serverName: ch.internal}", vec![]),
+        ("{certFile: /c}", vec!["clickhouse.tls.certFile"]),
+        ("{keyFile: /k}", vec!["clickhouse.tls.keyFile"]),
+        ("{serverName: 'a b'}", vec!["clickhouse.tls.serverName"]),
+        ("{caFile: /ca, insecureSkipVerify: true}", vec!["clickhouse.tls.caFile"]),
+    ] {
+        let yaml = format!("role: gateway\nclickhouse: {{endpoint: 'https://c:8443', tls: {tls}}}");
+        assert_eq!(fields(&CollectorConfig::from_yaml(&yaml).unwrap()), wrong, "{tls}");
+    }
+    let plain = "role: gateway\nclickhouse: {endpoint: 'http://c:8123', tls: {caFile: /ca}}";
+    assert_eq!(fields(&CollectorConfig::from_yaml(plain).unwrap()), ["clickhouse.tls"]);
 }

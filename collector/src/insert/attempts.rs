@@ -1,0 +1,136 @@
+//! The tries of one block, until it is stored or its senders are told to send again.
+//!
+//! Comes in: a block, its token and its slot. Goes out: an outcome. Must not send a block to a second server while
+//! the first may have stored it, unless both share what they know of tokens.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    Client, Inserter, PATIENCE, Slot,
+    endpoints::Server,
+    verdict::{Verdict, verdict},
+};
+use crate::{ack::Outcome, table::Block};
+
+/// First and longest pause between two tries of one block.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+pub(super) struct Attempts<'a> {
+    inserter: &'a Inserter,
+    block: &'a Block,
+    token: &'a str,
+    started: Instant,
+    pause: Duration,
+    /// The server that may hold a part of the block.
+    bound: Option<Server>,
+    /// A failure spoke of the columns.
+    are_columns_in_doubt: bool,
+}
+
+impl<'a> Attempts<'a> {
+    pub(super) fn new(inserter: &'a Inserter, block: &'a Block, token: &'a str) -> Self {
+        let started = Instant::now();
+        Self { inserter, block, token, started, pause: BACKOFF.0, bound: None, are_columns_in_doubt: false }
+    }
+
+    pub(super) async fn run(mut self, slot: &mut Slot) -> Outcome {
+        let Self { inserter, block, .. } = self;
+        loop {
+            tokio::time::sleep(slot.pause(Instant::now()).min(self.left())).await;
+            if !self.is_of_the_layout() {
+                tracing::info!(
+                    table = block.table.name(),
+                    rows = block.rows,
+                    "block made for other columns, senders are told to send again"
+                );
+                return Outcome::retry();
+            }
+            let server = self.server().await;
+            let begun = Instant::now();
+            let Err(error) = inserter.client.insert(block, self.token, server).await else {
+                inserter.metrics.inserted(block, begun.elapsed());
+                slot.stored();
+                return Outcome::Delivered { rejected: 0 };
+            };
+            inserter.metrics.insert_failed(&error);
+            if error.may_have_arrived() {
+                self.bound = Some(server);
+            }
+            let verdict = verdict(error.code());
+            if verdict == Verdict::Refused {
+                tracing::error!(table = block.table.name(), rows = block.rows, %error, "clickhouse refuses a block for good");
+                // Never its message: that may quote a row, and rows of other senders are in the block.
+                return Outcome::Reject("ClickHouse refuses a block with these rows for good".into());
+            }
+            slot.repeated();
+            self.heed(verdict, server, slot);
+            if self.pause.max(slot.pause(Instant::now())) >= self.left() {
+                tracing::warn!(table = block.table.name(), rows = block.rows, %error, "block not inserted, senders are told to send again");
+                return Outcome::Retry { after: slot.pause(Instant::now()).max(crate::ack::RETRY_AFTER) };
+            }
+            inserter.metrics.repeated(block.table);
+            tokio::time::sleep(self.pause).await;
+            self.pause = (self.pause * 2).min(BACKOFF.1);
+        }
+    }
+
+    fn heed(&mut self, verdict: Verdict, server: Server, slot: &Slot) {
+        match verdict {
+            Verdict::Slower => slot.slow_down(Instant::now()),
+            // It has written nothing, or what it has is known to its replicas.
+            Verdict::Elsewhere => {
+                self.inserter.client.pass_over(server);
+                self.bound = None;
+            }
+            Verdict::MissingTable => self.inserter.stale_schema.notify_one(),
+            Verdict::StaleSchema => {
+                self.are_columns_in_doubt = true;
+                self.inserter.stale_schema.notify_one();
+            }
+            Verdict::Again | Verdict::Refused => {}
+        }
+    }
+
+    /// Time left for trying. Beyond the usual time only for those who have had a part stored and still wait: told to
+    /// send again they would repeat it.
+    fn left(&self) -> Duration {
+        let is_half_stored = || self.block.acks.iter().any(crate::ack::Ack::is_half_stored);
+        let usual = self.inserter.retry_for;
+        let time = if is_half_stored() { usual.max(PATIENCE) } else { usual };
+        time.saturating_sub(self.started.elapsed())
+    }
+
+    /// Whether the block has the columns the table is known to have.
+    fn is_of_the_layout(&self) -> bool {
+        let layouts = self.inserter.layouts.borrow();
+        match (&self.block.layout, layouts.of(self.block.table)) {
+            (Some(made_for), Some(known)) => made_for == known,
+            // It was made in the belief that the table has every column, and ClickHouse has said otherwise.
+            (None, Some(_)) => !self.are_columns_in_doubt,
+            (_, None) => true,
+        }
+    }
+
+    /// Any server at first. A server that may hold a part of the block is kept, since no other can tell a repetition
+    /// by the token; when it fails and the table of another is replicated, that one can.
+    async fn server(&mut self) -> Server {
+        let client: &Client = &self.inserter.client;
+        let next = client.server();
+        match self.bound {
+            None => next,
+            Some(bound) if bound == next => bound,
+            Some(bound) => {
+                if client.is_replicated(next, self.block.table).await {
+                    tracing::info!(
+                        server = client.address(next),
+                        table = self.block.table.name(),
+                        "block moves to a replica"
+                    );
+                    next
+                } else {
+                    bound
+                }
+            }
+        }
+    }
+}
