@@ -30,7 +30,7 @@ fuzz: ## the decoders on damaged input, in short
 tidy: ## the repository's laws
 	cargo test --locked -p tests --test tidy
 
-conformance: engines ## rows in a real ClickHouse compared with what was sent
+conformance: engines sdk ## rows in a real ClickHouse compared with what was sent
 	cargo test --locked -p tests --test conformance
 
 e2e: prepare images ## the whole product on a real cluster, which stays until `make cluster-stop`
@@ -42,7 +42,7 @@ prepare: target/cluster engines sdk ## install what this machine lacks
 engines: ## get the ClickHouse server once
 	cargo run --quiet --locked -p tests --bin clickhouse -- fetch
 
-sdk: target/venv/installed ## get the OpenTelemetry SDK for Python once
+sdk: target/senders/python/installed target/senders/node/installed target/senders/java/installed target/senders/telemetrygen target/senders/otelcol/otelcol target/senders/browser ## get the real senders once: SDKs, telemetrygen, an OpenTelemetry Collector, a browser
 
 peers: target/peers/otelcol/otelcol target/peers/rotel/installed ## build and get the collectors ours is compared with, once
 
@@ -65,9 +65,9 @@ crds: ## write the generated resource definition
 target/cluster: tests/cluster/go.mod tests/cluster/go.sum $(wildcard tests/cluster/*.go tests/cluster/*/*.go)
 	CGO_ENABLED=0 go build -C tests/cluster -o ../../target/cluster -trimpath -ldflags "-s -w $(KUBERNETES_VERSION)" .
 
-target/venv/installed: tests/senders/requirements.txt
-	python3 -m venv target/venv
-	target/venv/bin/pip install --quiet --requirement tests/senders/requirements.txt
+target/senders/python/installed: tests/senders/python/requirements.txt
+	python3 -m venv target/senders/python
+	target/senders/python/bin/pip install --quiet --requirement tests/senders/python/requirements.txt
 	touch $@
 
 target/peers/otelcol/otelcol: tests/peers/otelcol.build.yaml
@@ -77,3 +77,27 @@ target/peers/otelcol/otelcol: tests/peers/otelcol.build.yaml
 target/peers/rotel/installed: tests/peers/requirements.txt
 	python3 -m pip install --quiet --upgrade --target target/peers/rotel --requirement $<
 	touch $@
+
+target/senders/node/installed: tests/senders/node/package.json tests/senders/node/package-lock.json
+	mkdir -p target/senders/node
+	cp tests/senders/node/package.json tests/senders/node/package-lock.json target/senders/node
+	npm ci --silent --no-audit --no-fund --ignore-scripts --prefix target/senders/node
+	touch $@
+
+target/senders/java/installed: tests/senders/java/pom.xml tests/senders/java/Send.java
+	rm -rf target/senders/java
+	mvn --quiet --batch-mode --file tests/senders/java/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/target/senders/java/jars
+	javac -cp 'target/senders/java/jars/*' -d target/senders/java/classes tests/senders/java/Send.java
+	touch $@
+
+target/senders/telemetrygen: tests/senders/telemetrygen.version
+	CGO_ENABLED=0 GOBIN=$(CURDIR)/target/senders go install github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen@$(shell cat $<)
+	touch $@
+
+target/senders/otelcol/otelcol: tests/senders/otelcol.build.yaml
+	go run go.opentelemetry.io/collector/cmd/builder@v0.149.0 --config $<
+	touch $@
+
+target/senders/browser:
+	command -v chromium > /dev/null || { apt-get update --quiet=2 && apt-get install --quiet=2 --yes --no-install-recommends chromium; }
+	mkdir -p target/senders && touch $@

@@ -5,5 +5,7 @@
 mod bad_input;
 mod engine;
 mod outages;
+mod pains;
 mod rows;
 mod schema;
+mod senders;

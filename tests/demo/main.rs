@@ -10,14 +10,15 @@ use anyhow::{Context, ensure};
 use tests::clickhouse::background::Background;
 use tests::clickhouse::{ADMIN, ADMIN_PASSWORD, User};
 use tests::cluster::Cluster;
-use tests::senders::{self, SdkLogs};
+use tests::otlp::Rows;
+use tests::senders::{Protocol, SIGNALS, Sdk, Sending};
 
 const NAMESPACE: &str = "clickstack-demo";
 const DATABASE: &str = "demo";
 const HTTP_PORT: u16 = 18_123;
 const TCP_PORT: u16 = 19_000;
 
-/// Rows for each node.
+/// Rows of each kind for each node.
 const ROWS: u64 = 500;
 
 #[tokio::main]
@@ -92,41 +93,59 @@ fn resource(endpoint: &str) -> String {
 
 /// Sends with the SDK to the agent of each node; returns how many rows there must be.
 fn send(cluster: &Cluster, run: &str) -> anyhow::Result<u64> {
-    say("Logs from the OpenTelemetry SDK for Python to the agent of each node");
+    say("Logs, spans and metrics from the OpenTelemetry SDK for Python to the agent of each node");
     let nodes = cluster.nodes()?;
     for (index, (node, address)) in nodes.iter().enumerate() {
-        let (protocol, port) = if index % 2 == 0 { ("grpc", 4317) } else { ("http", 4318) };
+        let (protocol, port) = if index % 2 == 0 { (Protocol::Grpc, 4317) } else { (Protocol::HttpProtobuf, 4318) };
         let endpoint = format!("http://{address}:{port}");
-        let first = index as u64 * ROWS;
-        let logs = SdkLogs { protocol, endpoint: &endpoint, run_id: run, service: node, first, count: ROWS };
-        let ended = senders::logs(&logs)?.output().context("start the SDK")?;
-        ensure!(
-            ended.status.success(),
-            "the SDK could not send to {endpoint}: {}",
-            String::from_utf8_lossy(&ended.stderr)
-        );
-        println!("{ROWS} rows to {node} at {endpoint} ({protocol}), all answered OK");
+        let sending = Sending {
+            sdk: Sdk::Python,
+            protocol,
+            endpoint: &endpoint,
+            signals: SIGNALS,
+            run_id: run,
+            service: node,
+            first: index as u64 * ROWS,
+            count: ROWS,
+            start_unix_nanos: Rows::new(run, 0).start_unix_nanos,
+        };
+        sending.run().with_context(|| format!("the SDK could not send to {endpoint}"))?;
+        println!("{ROWS} rows of each kind to {node} at {endpoint} ({protocol:?}), all answered OK");
     }
     Ok(nodes.len() as u64 * ROWS)
 }
 
+/// The tables the SDK's rows go to, each with the column that says which row of which run it is.
+const TABLES: &[(&str, &str)] = &[
+    ("otel_logs", "LogAttributes"),
+    ("otel_traces", "SpanAttributes"),
+    ("otel_metrics_gauge", "Attributes"),
+    ("otel_metrics_sum", "Attributes"),
+    ("otel_metrics_histogram", "Attributes"),
+    ("otel_metrics_exponential_histogram", "Attributes"),
+];
+
 async fn show_rows(clickhouse: &Background, run: &str, expected: u64) -> anyhow::Result<()> {
     say("The rows in ClickHouse");
-    let of_run = format!("FROM {DATABASE}.otel_logs WHERE LogAttributes['run.id'] = '{run}'");
-    let counts = format!(
-        "SELECT ServiceName AS sent_to, count() AS rows, uniqExact(LogAttributes['row.id']) AS distinct {of_run} GROUP BY sent_to ORDER BY sent_to FORMAT PrettyCompactMonoBlock"
-    );
-    println!("{}", clickhouse.query(&counts).await?);
+    let count = |(table, attributes): &(&str, &str)| {
+        format!(
+            "SELECT '{table}' AS table, count() AS rows, uniqExact({attributes}['row.id']) AS distinct \
+             FROM {DATABASE}.{table} WHERE {attributes}['run.id'] = '{run}'"
+        )
+    };
+    let counts = TABLES.iter().map(count).collect::<Vec<_>>().join(" UNION ALL ");
+    println!("{}", clickhouse.query(&format!("{counts} FORMAT PrettyCompactMonoBlock")).await?);
     let some = format!(
-        "SELECT Timestamp, ServiceName, SeverityText, Body, LogAttributes['row.id'] AS row {of_run} ORDER BY Timestamp LIMIT 3 FORMAT PrettyCompactMonoBlock"
+        "SELECT Timestamp, ServiceName, SeverityText, Body, LogAttributes['row.id'] AS row FROM {DATABASE}.otel_logs \
+         WHERE LogAttributes['run.id'] = '{run}' ORDER BY Timestamp LIMIT 3 FORMAT PrettyCompactMonoBlock"
     );
     println!("{}", clickhouse.query(&some).await?);
-    let found = clickhouse.query(&format!("SELECT count(), uniqExact(LogAttributes['row.id']) {of_run}")).await?;
+    let differ = format!("SELECT count() FROM ({counts}) WHERE (rows, distinct) != ({expected}, {expected})");
     ensure!(
-        found == format!("{expected}\t{expected}"),
-        "{expected} rows were answered OK, but ClickHouse has (all, distinct): {found}"
+        clickhouse.query(&differ).await? == "0",
+        "{expected} rows of each kind were answered OK, but ClickHouse has other numbers"
     );
-    println!("{expected} rows sent, {expected} rows stored, each once.");
+    println!("{expected} rows of each kind sent, {expected} stored in each table, each once.");
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use tests::clickhouse::ClickHouse;
 use tests::cluster::Namespace;
 use tests::ledger::{Ledger, Mode};
 use tests::otlp::{OtlpHttp, Rows};
-use tests::senders::{self, SdkLogs};
+use tests::senders::{Protocol, SIGNALS, Sdk, Sending};
 use tests::wait::eventually;
 
 use crate::cluster;
@@ -22,25 +22,32 @@ async fn running(name: &str, roles: &str) -> (Namespace, ClickHouse) {
 }
 
 #[tokio::test]
-async fn rows_sent_to_the_agent_of_either_node_by_a_real_sdk_arrive_exactly_once() {
+async fn rows_sent_to_the_agent_of_either_node_by_real_sdks_arrive_exactly_once() {
     let (namespace, engine) = running("e2e-sdk", "  gateway: {}\n  agent: {hostPort: false}").await;
     let (nodes, agents) = (namespace.cluster.nodes().unwrap(), namespace.pods("agent").unwrap());
     assert!(nodes.iter().all(|(node, _)| agents.iter().any(|agent| agent.node == *node)), "an agent on every node");
-    for (index, agent) in agents.iter().enumerate() {
-        let address = &agent.address;
-        for (protocol, port, offset) in [("grpc", 4317, 0), ("http", 4318, 2_000)] {
-            let endpoint = format!("http://{address}:{port}");
-            let first = index as u64 * 10_000 + offset;
-            let logs = SdkLogs { protocol, endpoint: &endpoint, run_id: "sdk", service: "shop", first, count: 2_000 };
-            let ended = senders::logs(&logs).unwrap().output().unwrap();
-            assert!(ended.status.success(), "{endpoint}: {}", String::from_utf8_lossy(&ended.stderr));
+    for agent in &agents {
+        for (sdk, protocol, port) in [
+            (Sdk::Python, Protocol::Grpc, 4317),
+            (Sdk::Node, Protocol::HttpProtobuf, 4318),
+            (Sdk::Java, Protocol::HttpProtobuf, 4318),
+        ] {
+            let run_id = &format!("{}-{sdk:?}", agent.node);
+            let sending = Sending {
+                sdk,
+                protocol,
+                endpoint: &format!("http://{}:{port}", agent.address),
+                signals: SIGNALS,
+                run_id,
+                service: "shop",
+                first: 0,
+                count: 600,
+                start_unix_nanos: Rows::new(run_id, 0).start_unix_nanos,
+            };
+            sending.run().unwrap();
+            sending.check(&engine, "otel").await.unwrap();
         }
     }
-    let sql = format!(
-        "SELECT count(), uniqExact(LogAttributes['row.id']) FROM {TABLE} WHERE LogAttributes['run.id'] = 'sdk'"
-    );
-    let each = nodes.len() * 4_000;
-    assert_eq!(engine.query(&sql).await.unwrap(), format!("{each}\t{each}"));
 }
 
 /// Sends until told, entering every answer; a sender repeats what it may repeat.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tests::cluster::{Namespace, RELEASE, RELEASE_NAMESPACE};
+use tests::http::Http;
 use tests::wait::eventually;
 
 use crate::cluster;
@@ -136,4 +137,18 @@ fn operator_metric(name: &str) -> Result<f64, String> {
     let text = cluster().kubectl(&["get", "--raw", &path]).map_err(told)?;
     let lines = text.lines().filter(|line| line.starts_with(name));
     Ok(lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum())
+}
+
+#[tokio::test]
+async fn the_memory_budget_follows_the_limit_of_the_pod() {
+    let namespace = Namespace::create(cluster(), "e2e-budget").unwrap();
+    let engine = namespace.clickhouse().await.unwrap();
+    let roles = "  gateway: {replicas: 1, resources: {limits: {memory: 256Mi}}}";
+    namespace.apply(&namespace.resource(&engine, roles)).unwrap();
+    namespace.wait_ready("60s").unwrap();
+    let gateway = namespace.pods("gateway").unwrap().remove(0);
+    let told = Http::default().get(&format!("http://{}:8888/metrics", gateway.address)).await.unwrap().text();
+    let budget = told.lines().find_map(|line| line.strip_prefix("clickstack_collector_budget_limit_bytes "));
+    // 40 % of it.
+    assert_eq!(budget, Some("107374182"), "{told}");
 }

@@ -3,6 +3,7 @@
 //! review. Exceptions live in `exceptions.rs`, each with its reason.
 #![expect(clippy::panic, reason = "a test says what is wrong by failing")]
 
+mod citations;
 mod exceptions;
 mod generated;
 mod imports;
