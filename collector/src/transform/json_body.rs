@@ -3,8 +3,9 @@
 //! Comes in: a record. Goes out: its attributes, in which a key may stand twice: the later one counts. In order, as in
 //! the collector this one replaces: the members of a JSON object in a text body replace attributes of the same name
 //! (the object begins at the first brace of a line that is closed on it, text around it is allowed, what is not JSON
-//! changes nothing); nested maps and lists are taken apart, `a: {b: 1}` to `a.b` and `a: [1]` to `a.0`, elements of
-//! lists whole; the entries of a map body replace attributes and are not taken apart.
+//! changes nothing); nested maps and lists are taken apart, `a: {b: 1}` to `a.b` and `a: [1]` to `a.0`; a list in a list
+//! has no dot before its positions, `a: [[1]]` to `a.00`, as OTTL's `flatten` writes them; the entries of a map body
+//! replace attributes and are not taken apart.
 
 use bumpalo::Bump;
 
@@ -148,7 +149,7 @@ struct Flat<'f, 'a> {
 }
 
 impl<'a> Flat<'_, 'a> {
-    /// Maps at any depth, and the elements of lists as they are.
+    /// Maps and lists at any depth.
     fn take_apart(&mut self, value: Value<'a>) {
         if self.made > MADE {
             self.push(value);
@@ -193,13 +194,44 @@ impl<'a> Flat<'_, 'a> {
     }
 
     fn element(&mut self, position: usize, element: Value<'a>) {
-        self.under(itoa::Buffer::new().format(position).as_bytes(), |flat| flat.push(element));
+        self.under(itoa::Buffer::new().format(position).as_bytes(), |flat| match element {
+            Value::Array(elements) => {
+                for (position, element) in value::elements(elements).enumerate() {
+                    flat.inner_element(position, element);
+                }
+            }
+            Value::Json(text) if text.first() == Some(&b'[') => drop(flat.take_inner_json_apart(text)),
+            other => flat.take_apart(other),
+        });
+    }
+
+    /// A list that is an element of a list.
+    fn take_inner_json_apart(&mut self, text: &'a [u8]) -> Result<(), Invalid> {
+        let mut reader = Reader::of(text, MAX_DEPTH);
+        reader.array_start()?;
+        let mut position = 0;
+        while reader.next_element()? {
+            let element = value_of(&mut reader, self.arena)?;
+            self.inner_element(position, element);
+            position += 1;
+        }
+        Ok(())
+    }
+
+    /// Its key has no dot before the position.
+    fn inner_element(&mut self, position: usize, element: Value<'a>) {
+        self.joined(&[itoa::Buffer::new().format(position).as_bytes()], |flat| flat.take_apart(element));
     }
 
     fn under(&mut self, name: &[u8], act: impl FnOnce(&mut Self)) {
+        self.joined(&[b".", name], act);
+    }
+
+    fn joined(&mut self, parts: &[&[u8]], act: impl FnOnce(&mut Self)) {
         let length = self.path.len();
-        self.path.push(b'.');
-        self.path.extend_from_slice(name);
+        for part in parts {
+            self.path.extend_from_slice(part);
+        }
         act(self);
         self.path.truncate(length);
     }

@@ -40,7 +40,8 @@ fn severity(body: &str, attributes: &[(&str, &str)]) -> String {
 fn a_json_object_in_a_body_becomes_flat_attributes() {
     for (body, expected) in [
         (r#"{"a":1,"b":"x","c":true,"d":null,"e":1.5}"#, "a=1 b=x c=true d= e=1.5"),
-        (r#"{"a":{"b":{"c":1}},"l":[1,{"z":2,"a":[]},"t"]}"#, r#"a.b.c=1 l.0=1 l.1={"a":[],"z":2} l.2=t"#),
+        (r#"{"a":{"b":{"c":1}},"l":[1,{"z":2,"a":[]},"t"]}"#, "a.b.c=1 l.0=1 l.1.z=2 l.2=t"),
+        (r#"{"l":[[1,[2],{"a":3}],[[["x"]]]]}"#, "l.00=1 l.01.0=2 l.02.a=3 l.10.00=x"),
         (r#"before {"a":"\u0041\n"} after"#, "a=A\n"),
         ("two lines {\n {\"a\":1} here", "a=1"),
         (
