@@ -30,7 +30,7 @@ fuzz: ## the decoders on damaged input, in short
 tidy: ## the repository's laws
 	cargo test --locked -p tests --test tidy
 
-conformance: engines sdk ## rows in a real ClickHouse compared with what was sent
+conformance: engines sdk target/peers/otelcol/otelcol ## rows in a real ClickHouse compared with what was sent, and with a peer's
 	cargo test --locked -p tests --test conformance
 
 e2e: prepare images ## the whole product on a real cluster, which stays until `make cluster-stop`

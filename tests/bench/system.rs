@@ -57,11 +57,11 @@ impl System {
                 Ok(Running::Ours(Box::new(Collector::gateway(engine, defaults).await?)))
             }
             System::Otelcol => {
-                collector::migrate(engine).await?;
+                collector::migrate(engine, DATABASE).await?;
                 Ok(Running::Peer(Peer::otelcol(engine, DATABASE).await?))
             }
             System::Rotel => {
-                collector::migrate(engine).await?;
+                collector::migrate(engine, DATABASE).await?;
                 if case.signal.is_metric() {
                     nanosecond_times(engine, case.signal.table()).await?;
                 }

@@ -6,6 +6,7 @@ mod bad_input;
 mod engine;
 mod outages;
 mod pains;
+mod peer;
 mod rows;
 mod schema;
 mod senders;

@@ -60,11 +60,15 @@ fn bare(role: &str) -> anyhow::Result<CollectorConfig> {
     Ok(config)
 }
 
-/// Makes the tables in `engine` and ends: for others to write to.
-pub async fn migrate(engine: &ClickHouse) -> anyhow::Result<()> {
+/// Makes the tables in `database` and ends: for others to write to.
+pub async fn migrate(engine: &ClickHouse, database: &str) -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
+    let mut config = gateway(engine, dir.path())?;
+    if let Some(destination) = &mut config.clickhouse {
+        destination.database = database.into();
+    }
     let file = dir.path().join("collector.yaml");
-    std::fs::write(&file, serde_json::to_string(&gateway(engine, dir.path())?)?)?;
+    std::fs::write(&file, serde_json::to_string(&config)?)?;
     let mut command = Command::new(binary()?);
     command.arg("migrate").arg("--config").arg(&file);
     let mut process = Process::start("migrate", command, &dir.path().join("log"))?;
