@@ -22,7 +22,7 @@ pub mod upkeep;
 
 use columns::columns_sql;
 use objects::{Need, Object, Site, has_text_indexes, objects};
-use upkeep::{Existing, Step, existing_sql, steps};
+use upkeep::{Existing, Step, default_window_sql, existing_sql, steps};
 
 /// First and longest pause between two tries.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
@@ -186,7 +186,9 @@ impl Schema {
             Ok(answer) => existing(&answer),
             Err(error) => return tracing::warn!(%error, "cannot read the settings of the tables"),
         };
-        for step in existing.iter().flat_map(|table| steps(table, &self.site)) {
+        // Reading it is a right of its own. Without it: what it is unless somebody has changed it.
+        let default_window = self.client.query(&default_window_sql()).await.unwrap_or_else(|_| "0".to_owned());
+        for step in existing.iter().flat_map(|table| steps(table, &default_window, &self.site)) {
             match step {
                 Step::Leave { table, why } => tracing::warn!(table, why, "retention not changed"),
                 Step::Alter { table, sql, what } => match self.client.query(&sql).await {
@@ -217,5 +219,5 @@ impl Schema {
 
 fn existing(answer: &str) -> Vec<Existing> {
     let rows = answer.lines().filter_map(|line| serde_json::from_str(line).ok());
-    rows.map(|(name, engine, create, default_window)| Existing { name, engine, create, default_window }).collect()
+    rows.map(|(name, engine, create)| Existing { name, engine, create }).collect()
 }

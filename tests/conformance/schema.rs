@@ -6,6 +6,9 @@ use collector::schema::objects::{Site, objects};
 use tests::clickhouse::{ClickHouse, Options};
 use tests::collector::Collector;
 
+mod existing;
+mod rights;
+
 const NEW: &str = "26.2+";
 const OLD: &str = "compat";
 

@@ -17,8 +17,6 @@ pub struct Existing {
     pub engine: String,
     /// Its `CREATE` statement as the server prints it.
     pub create: String,
-    /// The deduplication window of tables whose statement names none.
-    pub default_window: String,
 }
 
 /// Something to do to a table.
@@ -39,15 +37,19 @@ pub enum Step {
 /// Asks for the fields of [`Existing`], in their order.
 pub fn existing_sql(database: &str) -> String {
     format!(
-        "SELECT name, engine, create_table_query, \
-         (SELECT any(value) FROM system.merge_tree_settings WHERE name = '{WINDOW}') \
-         FROM system.tables WHERE database = '{database}' AND engine LIKE '%MergeTree%' \
-         AND (name LIKE 'otel\\\\_%' OR name = 'hyperdx_sessions') ORDER BY name FORMAT JSONCompactEachRow"
+        "SELECT name, engine, create_table_query FROM system.tables WHERE database = '{database}' \
+         AND engine LIKE '%MergeTree%' AND (name LIKE 'otel\\\\_%' OR name = 'hyperdx_sessions') \
+         ORDER BY name FORMAT JSONCompactEachRow"
     )
 }
 
-/// Everything that is to be done to a table.
-pub fn steps(table: &Existing, site: &Site) -> Vec<Step> {
+/// Asks for the deduplication window of tables whose statement names none.
+pub fn default_window_sql() -> String {
+    format!("SELECT value FROM system.merge_tree_settings WHERE name = '{WINDOW}'")
+}
+
+/// Everything that is to be done to a table, on a server with this default window.
+pub fn steps(table: &Existing, default_window: &str, site: &Site) -> Vec<Step> {
     // Not one of ours, whatever its name begins with.
     let Some(wanted) = retention_of(&table.name, &site.retention) else { return Vec::new() };
     let alter = |what, change: &str| Step::Alter {
@@ -56,7 +58,7 @@ pub fn steps(table: &Existing, site: &Site) -> Vec<Step> {
         what,
     };
     let mut steps = Vec::new();
-    if forgets_blocks(table) && site.deduplication_window() > 0 {
+    if forgets_blocks(table, default_window) && site.deduplication_window() > 0 {
         let change = format!("MODIFY SETTING {WINDOW} = {}", site.deduplication_window());
         steps.push(alter("deduplication window", &change));
     }
@@ -82,12 +84,12 @@ pub fn steps(table: &Existing, site: &Site) -> Vec<Step> {
 const WINDOW: &str = "non_replicated_deduplication_window";
 
 /// Whether a block sent twice would be stored twice. Replicated and shared tables always remember blocks.
-fn forgets_blocks(table: &Existing) -> bool {
+fn forgets_blocks(table: &Existing, default_window: &str) -> bool {
     if table.engine.starts_with("Replicated") || table.engine.starts_with("Shared") {
         return false;
     }
     let own = table.create.split_once(WINDOW).and_then(|(_, rest)| rest.strip_prefix(" = "));
-    let window = own.map_or(table.default_window.as_str(), |rest| rest.split([',', ' ']).next().unwrap_or_default());
+    let window = own.map_or(default_window, |rest| rest.split([',', ' ']).next().unwrap_or_default());
     window == "0"
 }
 
