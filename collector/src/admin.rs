@@ -3,12 +3,19 @@
 //! Comes in: HTTP requests on two ports. Goes out: health in the words of a probe, metrics in Prometheus' text.
 //! Must not wait for anything: a probe asks for a state, not for work.
 
-use std::{future::ready, sync::Arc, time::Instant};
+use std::{
+    future::ready,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use anyhow::Context;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
@@ -64,6 +71,27 @@ impl Health {
         ready(respond(status, "application/json", format!("{body}\n")))
     }
 }
+
+/// Asks the health of the collector that listens there, as its image's health check does.
+///
+/// # Errors
+/// It does not answer in time, or says that it is not well.
+pub async fn ask(address: SocketAddr) -> anyhow::Result<()> {
+    // What listens on every address is reached through loopback.
+    let ip = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    let uri = format!("http://{}/", SocketAddr::new(ip, address.port())).parse()?;
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let answer = tokio::time::timeout(ANSWER_WITHIN, client.get(uri)).await.context("no answer in time")??;
+    anyhow::ensure!(answer.status().is_success(), "it answers {}", answer.status());
+    Ok(())
+}
+
+/// Below the 5 s after which a container runtime gives up on a health check.
+const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
 /// Answers a scraper.
 pub fn scrape(request: &Request<Incoming>, registry: &Registry) -> std::future::Ready<Response<Answer>> {

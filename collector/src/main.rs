@@ -1,11 +1,10 @@
-//! `clickstack-collector run | check-config | migrate`.
+//! `clickstack-collector run | check-config | migrate | health`.
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Context;
 use clap::Parser;
 use collector::{
-    run,
+    admin, run,
     settings::{self, Settings},
     telemetry,
 };
@@ -16,41 +15,41 @@ use collector::{
 enum Command {
     /// Run until SIGTERM.
     Run(File),
-    /// Check a configuration file and exit: 0 it works, 2 it cannot.
+    /// Check a configuration and exit: 0 it works, 2 it cannot.
     CheckConfig(File),
     /// Create the tables in ClickHouse and exit.
     Migrate(File),
+    /// Ask a running collector whether it is well and exit: 0 it is, 1 it is not.
+    Health(File),
 }
 
 #[derive(Debug, clap::Args)]
 struct File {
-    /// The configuration file.
-    #[arg(long, default_value = "/etc/clickstack/collector.yaml")]
-    config: PathBuf,
+    /// The configuration file [default: /etc/clickstack/collector.yaml, or without one the environment].
+    #[arg(long)]
+    config: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
-    let command = Command::parse();
-    let (Command::Run(file) | Command::CheckConfig(file) | Command::Migrate(file)) = &command;
-    let settings = match Settings::load(&file.config) {
+    let variables = settings::environment();
+    let (arguments, warnings) = settings::arguments(std::env::args());
+    let command = Command::parse_from(arguments);
+    let (Command::Run(file) | Command::CheckConfig(file) | Command::Migrate(file) | Command::Health(file)) = &command;
+    let settings = match Settings::load(file.config.as_deref(), &variables) {
         Ok(settings) => settings,
         Err(error) => return fail(&anyhow::Error::new(error), 2),
     };
-    telemetry::start(&settings::log_filter());
+    telemetry::start(&settings.log_filter);
+    if !matches!(command, Command::Health(_)) {
+        settings.warn(&warnings);
+    }
     let result = match command {
-        Command::CheckConfig(_) => return ExitCode::SUCCESS,
-        Command::Run(_) => block_on(run::run(settings)),
-        Command::Migrate(_) => block_on(async { run::migrate(&settings).await }),
+        Command::Health(_) => run::block_on(admin::ask(settings.config.admin.health)),
+        Command::CheckConfig(_) => Ok(()),
+        Command::Run(_) => run::block_on(run::run(settings)),
+        Command::Migrate(_) => run::block_on(async { run::migrate(&settings).await }),
     };
     result.map_or_else(|error| fail(&error, 1), |()| ExitCode::SUCCESS)
-}
-
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
-    let result = runtime.block_on(work);
-    runtime.shutdown_timeout(run::RUNTIME_STOP);
-    result
 }
 
 fn fail(error: &anyhow::Error, code: u8) -> ExitCode {

@@ -87,5 +87,17 @@ pub async fn migrate(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
+/// Runs a command to its end.
+///
+/// # Errors
+/// There is no runtime, or the command failed.
+pub fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_timeout(RUNTIME_STOP);
+    result
+}
+
 /// Longest time the runtime waits for stray tasks at the very end.
-pub const RUNTIME_STOP: Duration = Duration::from_secs(1);
+const RUNTIME_STOP: Duration = Duration::from_secs(1);

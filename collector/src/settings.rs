@@ -1,7 +1,7 @@
-//! The configuration file and the machine, made into what the stages need.
+//! The configuration file, the environment and the machine, made into what the stages need.
 //!
-//! Comes in: a checked [`CollectorConfig`], the environment, the cgroup. Goes out: [`Settings`], with nothing left
-//! to default or to doubt. The only place that reads the environment.
+//! Comes in: a checked [`CollectorConfig`] or the variables of ClickStack's own collector, and the cgroup. Goes out:
+//! [`Settings`], with nothing left to default or to doubt. The only place that reads the environment.
 
 use std::{fs, path::Path};
 
@@ -12,6 +12,15 @@ use crate::{
     insert::{Login, Secret},
 };
 
+mod arguments;
+mod endpoint;
+mod environment;
+mod otel_config;
+mod quantities;
+
+pub use arguments::arguments;
+pub use environment::Variables;
+
 /// Everything a process is told.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -21,9 +30,13 @@ pub struct Settings {
     pub blocks: assemble::Limits,
     /// Who it is to ClickHouse.
     pub login: Login,
+    /// The level or the filter of the process's own log.
+    pub log_filter: String,
+    /// What was said and has no effect, to be logged once.
+    pub warnings: Vec<String>,
 }
 
-/// Why a file is no configuration.
+/// Why nothing can be started.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     #[error("cannot read {0}")]
@@ -32,7 +45,12 @@ pub enum SettingsError {
     Parse(String, #[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("{file} cannot work:{}", problems.iter().map(|problem| format!("\n  {problem}")).collect::<String>())]
     Problems { file: String, problems: Vec<Problem> },
+    #[error("there is no file {0}, and the environment does not say where ClickHouse is; set CLICKHOUSE_ENDPOINT")]
+    Nothing(String),
 }
+
+/// The file that is read where none is named.
+const FILE: &str = "/etc/clickstack/collector.yaml";
 
 /// The largest request where nothing is said: what OTLP recommends.
 const REQUEST_LIMIT: usize = 64 << 20;
@@ -40,48 +58,137 @@ const REQUEST_LIMIT: usize = 64 << 20;
 /// The budget where neither a file nor a cgroup says anything.
 const BUDGET: usize = 512 << 20;
 
+/// The variables of this process.
+pub fn environment() -> Variables {
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect()
+}
+
 impl Settings {
-    /// Reads and checks a file.
+    /// Reads and checks a file, or where there is none of ours the variables.
     ///
     /// # Errors
     /// It cannot be read, is not of the right form, or cannot work; every problem is named.
-    pub fn load(path: &Path) -> Result<Self, SettingsError> {
-        let file = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|error| SettingsError::Read(file.clone(), error))?;
-        let config =
-            CollectorConfig::from_yaml(&text).map_err(|error| SettingsError::Parse(file.clone(), error.into()))?;
-        let problems = config.problems();
-        if problems.is_empty() { Ok(Self::from(config)) } else { Err(SettingsError::Problems { file, problems }) }
+    pub fn load(file: Option<&Path>, variables: &Variables) -> Result<Self, SettingsError> {
+        let path = file.unwrap_or(Path::new(FILE));
+        let name = path.display().to_string();
+        match fs::read_to_string(path) {
+            Ok(text) if is_foreign(&text) && environment::is_configured(variables) => {
+                let mut settings = Self::of_environment(variables)?;
+                let what = "is a configuration of an OpenTelemetry Collector and has no effect; the environment has";
+                settings.warnings.insert(0, format!("{name}: {what}"));
+                Ok(settings)
+            }
+            Ok(text) => Self::of_file(&name, &text, variables),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                if !environment::is_configured(variables) {
+                    return Err(SettingsError::Nothing(name));
+                }
+                let mut settings = Self::of_environment(variables)?;
+                if file.is_some() {
+                    settings.warnings.insert(0, format!("{name}: is not there; the environment is used"));
+                }
+                Ok(settings)
+            }
+            Err(error) => Err(SettingsError::Read(name, error)),
+        }
     }
-}
 
-impl From<CollectorConfig> for Settings {
-    fn from(config: CollectorConfig) -> Self {
+    /// Logs what was said and has no effect.
+    pub fn warn(&self, others: &[String]) {
+        for what in others.iter().chain(&self.warnings) {
+            tracing::warn!(what, "no effect");
+        }
+    }
+
+    fn of_file(name: &str, text: &str, variables: &Variables) -> Result<Self, SettingsError> {
+        let config =
+            CollectorConfig::from_yaml(text).map_err(|error| SettingsError::Parse(name.to_owned(), error.into()))?;
+        let mut settings = Self::checked(config, name, variables)?;
+        let outdone = environment::outdone_by_a_file(variables);
+        if !outdone.is_empty() {
+            settings.warnings.push(format!("{}: no effect beside {name}", outdone.join(", ")));
+        }
+        Ok(settings)
+    }
+
+    /// # Errors
+    /// A variable cannot work; every problem is named.
+    pub fn of_environment(variables: &Variables) -> Result<Self, SettingsError> {
+        const NAME: &str = "the environment";
+        let problems = |file: &str, problems| SettingsError::Problems { file: file.to_owned(), problems };
+        let mut told = environment::gateway(variables).map_err(|found| problems(NAME, found))?;
+        let custom = variables.get("CUSTOM_OTELCOL_CONFIG_FILE").filter(|file| !file.is_empty());
+        let extras = match custom {
+            Some(file) => {
+                let text = fs::read_to_string(file).map_err(|error| SettingsError::Read(file.clone(), error))?;
+                otel_config::overlay(&text, &mut told.config).map_err(|found| problems(file, found))?
+            }
+            None => otel_config::Extras::default(),
+        };
+        if let (Some(percent), Some(limit)) = (extras.memory_percent, memory_limit()) {
+            let bytes = budget_of(limit as u64 / 100 * percent);
+            told.config.limits.memory_budget.get_or_insert(crds::quantity::ByteSize(bytes));
+        }
+        let mut settings = Self::checked(told.config, custom.map_or(NAME, String::as_str), variables)?;
+        settings.warnings = told.warnings;
+        // The process's own log is for whoever runs it: a variable goes before the file.
+        if let Some(level) = extras.log_level.filter(|_| named_filter(variables).is_none()) {
+            settings.log_filter = level;
+        }
+        Ok(settings)
+    }
+
+    fn checked(config: CollectorConfig, name: &str, variables: &Variables) -> Result<Self, SettingsError> {
+        let problems = config.problems();
+        if !problems.is_empty() {
+            return Err(SettingsError::Problems { file: name.to_owned(), problems });
+        }
         let request_limit = config.limits.request_bytes.map_or(REQUEST_LIMIT, crds::quantity::ByteSize::as_usize);
         let budget = config.limits.memory_budget.map(crds::quantity::ByteSize::as_usize);
-        let memory_budget =
-            budget.unwrap_or_else(|| memory_limit().map_or(BUDGET, |limit| limit / 5 * 2)).max(request_limit);
+        let memory_budget = budget
+            .unwrap_or_else(|| memory_limit().map_or(BUDGET, |limit| budget_of(limit as u64) as usize))
+            .max(request_limit);
         let blocks = assemble::Limits {
             rows: config.blocks.max_rows as usize,
             bytes: config.blocks.max_bytes.as_usize(),
             age: config.blocks.max_age.0,
         };
-        let file = |name: Option<&String>| name.map(|name| Secret::File(name.into()));
-        let clickhouse = config.clickhouse.as_ref();
-        let login = Login {
-            username: file(clickhouse.and_then(|clickhouse| clickhouse.username_file.as_ref())),
-            password: file(clickhouse.and_then(|clickhouse| clickhouse.password_file.as_ref())),
-        };
-        Self { config, request_limit, memory_budget, blocks, login }
+        let (login, log_filter) = (login(&config, variables), log_filter(variables));
+        Ok(Self { config, request_limit, memory_budget, blocks, login, log_filter, warnings: Vec::new() })
     }
 }
 
-/// The level of the process's own log.
-pub fn log_filter() -> String {
-    ["CLICKSTACK_LOG", "HYPERDX_LOG_LEVEL"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
-        .unwrap_or_else(|| "info".to_owned())
+/// Files where the document names them, else the variables: those are of an administrator too, and no secret stands
+/// in a document.
+fn login(config: &CollectorConfig, variables: &Variables) -> Login {
+    let Some(clickhouse) = &config.clickhouse else { return Login::default() };
+    if clickhouse.username_file.is_none() && clickhouse.password_file.is_none() {
+        return environment::login(variables);
+    }
+    let file = |name: &Option<String>| name.as_ref().map(|name| Secret::File(name.into()));
+    Login { username: file(&clickhouse.username_file), password: file(&clickhouse.password_file) }
+}
+
+/// Whether a file is for an OpenTelemetry Collector: it has a `service` and no `role`.
+fn is_foreign(text: &str) -> bool {
+    let has = |key: &str| text.lines().any(|line| line.trim_end() == key || line.starts_with(&format!("{key} ")));
+    has("service:") && !text.lines().any(|line| line.starts_with("role:"))
+}
+
+/// The part of a process's memory that requests may fill.
+const fn budget_of(memory: u64) -> u64 {
+    memory / 5 * 2
+}
+
+fn named_filter(variables: &Variables) -> Option<&String> {
+    let named = ["CLICKSTACK_LOG", "HYPERDX_LOG_LEVEL"];
+    named.into_iter().find_map(|name| variables.get(name).filter(|value| !value.is_empty()))
+}
+
+/// The filter of the process's own log.
+pub fn log_filter(variables: &Variables) -> String {
+    named_filter(variables).cloned().unwrap_or_else(|| "info".to_owned())
 }
 
 /// The memory limit of this process's cgroup, version 2 or 1, where there is one.
@@ -92,3 +199,6 @@ fn memory_limit() -> Option<usize> {
         // Version 1 says "no limit" with a number near 2^63.
         .filter(|limit| *limit < 1 << 50)
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,6 +116,20 @@ pub struct Shutdown {
 }
 
 impl CollectorConfig {
+    /// A gateway with every default but its destination.
+    pub fn gateway(clickhouse: ClickHouse) -> Self {
+        Self {
+            role: Role::Gateway,
+            receivers: Receivers::default(),
+            clickhouse: Some(clickhouse),
+            forward: None,
+            blocks: Blocks::default(),
+            limits: Limits::default(),
+            admin: Admin::default(),
+            shutdown: Shutdown::default(),
+        }
+    }
+
     /// Reads the YAML form.
     ///
     /// # Errors

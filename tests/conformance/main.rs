@@ -4,6 +4,8 @@
 
 mod bad_input;
 mod engine;
+mod environment;
+mod insert;
 mod outages;
 mod pains;
 mod peer;

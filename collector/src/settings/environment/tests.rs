@@ -1,0 +1,119 @@
+use super::*;
+
+fn variables(pairs: &[(&str, &str)]) -> Variables {
+    let all = [(ENDPOINT, "tcp://ch:9000")].iter().chain(pairs);
+    all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn told(pairs: &[(&str, &str)]) -> Told {
+    let told = gateway(&variables(pairs)).unwrap();
+    assert_eq!(told.config.problems(), [], "what is accepted must work: {pairs:?}");
+    told
+}
+
+/// What the variables make of one value of the configuration, as text.
+fn value(pairs: &[(&str, &str)], pointer: &str) -> String {
+    let config = serde_json::to_value(told(pairs).config).unwrap();
+    config.pointer(pointer).map(ToString::to_string).unwrap_or_default().replace('"', "")
+}
+
+#[test]
+fn every_variable_reaches_its_value() {
+    for (name, text, pointer, wanted) in [
+        ("HYPERDX_LOG_LEVEL", "debug", "/role", "gateway"),
+        ("CLICKHOUSE_ENDPOINT", "https://ch:8443", "/clickhouse/endpoints/0", "https://ch:8443"),
+        ("CLICKHOUSE_ENDPOINT", "tcp://ch:9000?dial_timeout=10s", "/clickhouse/endpoints/0", "http://ch:8123"),
+        (OWN_ENDPOINT, "http://proxy:80", "/clickhouse/endpoints/0", "http://proxy:80"),
+        ("HYPERDX_OTEL_EXPORTER_CLICKHOUSE_DATABASE", "otel", "/clickhouse/database", "otel"),
+        ("HYPERDX_OTEL_EXPORTER_TABLES_TTL", "48h", "/clickhouse/retention/logs", "2d"),
+        ("HYPERDX_OTEL_EXPORTER_TABLES_TTL", "7d", "/clickhouse/retention/sessions", "7d"),
+        ("HYPERDX_OTEL_EXPORTER_LOGS_TTL", "90m", "/clickhouse/retention/logs", "90m"),
+        ("HYPERDX_OTEL_EXPORTER_TRACES_TTL", "1h", "/clickhouse/retention/traces", "1h"),
+        ("HYPERDX_OTEL_EXPORTER_METRICS_TTL", "1h", "/clickhouse/retention/metrics", "1h"),
+        ("HYPERDX_OTEL_EXPORTER_SESSIONS_TTL", "1h", "/clickhouse/retention/sessions", "1h"),
+        ("HYPERDX_OTEL_EXPORTER_LOGS_TTL", "1h", "/clickhouse/retention/traces", "30d"),
+        ("HYPERDX_OTEL_EXPORTER_RECONCILE_TABLE_TTL", "true", "/clickhouse/schema/reconcileRetention", "true"),
+        ("HYPERDX_OTEL_EXPORTER_TIMEOUT", "10s", "/clickhouse/timeout", "10s"),
+        ("HYPERDX_OTEL_BATCH_SEND_BATCH_SIZE", "5000", "/blocks/maxRows", "5000"),
+        ("HYPERDX_OTEL_BATCH_SEND_BATCH_SIZE", "9999999", "/blocks/maxRows", "1000000"),
+        ("HYPERDX_OTEL_BATCH_SEND_BATCH_MAX_SIZE", "2000", "/blocks/maxRows", "2000"),
+        ("HYPERDX_OTEL_BATCH_SEND_BATCH_MAX_SIZE", "0", "/blocks/maxRows", "100000"),
+        ("HYPERDX_OTEL_BATCH_TIMEOUT", "200ms", "/blocks/maxAge", "200ms"),
+        ("HYPERDX_OTEL_BATCH_TIMEOUT", "30s", "/blocks/maxAge", "5s"),
+        ("HYPERDX_OTEL_BATCH_TIMEOUT", "0s", "/blocks/maxAge", "1ms"),
+        ("ENABLE_PROMQL", "true", "/clickhouse/schema/promql", "true"),
+        ("ENABLE_PROMQL", "", "/clickhouse/schema/promql", "false"),
+        ("SOMETHING_ELSE", "x", "/receivers/otlp/grpc", "0.0.0.0:4317"),
+        ("HYPERDX_OTEL_EXPORTER_OF_TOMORROW", "x", "/admin/health", "0.0.0.0:13133"),
+    ] {
+        assert_eq!(value(&[(name, text)], pointer), wanted, "{name}={text}");
+    }
+}
+
+#[test]
+fn tls_is_for_endpoints_that_have_it() {
+    let all = [
+        ("CLICKHOUSE_TLS_CA_FILE", "/ca"),
+        ("CLICKHOUSE_TLS_CERT_FILE", "/cert"),
+        ("CLICKHOUSE_TLS_KEY_FILE", "/key"),
+        ("CLICKHOUSE_TLS_SERVER_NAME_OVERRIDE", "ch.internal"),
+    ];
+    let https: Vec<_> = all.into_iter().chain([(ENDPOINT, "tcp://ch:9440")]).collect();
+    assert_eq!(value(&https, "/clickhouse/tls/caFile"), "/ca");
+    assert_eq!(value(&https, "/clickhouse/tls/certFile"), "/cert");
+    assert_eq!(value(&https, "/clickhouse/tls/keyFile"), "/key");
+    assert_eq!(value(&https, "/clickhouse/tls/serverName"), "ch.internal");
+    let skipping: Vec<_> = https.into_iter().chain([("CLICKHOUSE_TLS_INSECURE_SKIP_VERIFY", "1")]).collect();
+    assert_eq!(value(&skipping, "/clickhouse/tls/insecureSkipVerify"), "true");
+    assert_eq!(value(&all, "/clickhouse/tls"), "");
+    assert!(told(&all).warnings[0].contains("no effect"));
+}
+
+#[test]
+fn a_hopeless_value_is_a_problem_that_names_its_variable() {
+    for (name, text) in [
+        (ENDPOINT, "ftp://ch"),
+        (ENDPOINT, "tcp://ch:9100"),
+        ("HYPERDX_OTEL_EXPORTER_TABLES_TTL", "0"),
+        ("HYPERDX_OTEL_EXPORTER_LOGS_TTL", "soon"),
+        ("HYPERDX_OTEL_EXPORTER_METRICS_TTL", "10ms"),
+        ("HYPERDX_OTEL_EXPORTER_TIMEOUT", "0s"),
+        ("HYPERDX_OTEL_EXPORTER_RECONCILE_TABLE_TTL", "maybe"),
+        ("HYPERDX_OTEL_BATCH_SEND_BATCH_SIZE", "many"),
+        ("HYPERDX_OTEL_BATCH_TIMEOUT", "5"),
+        ("OTLP_AUTH_TOKEN", "s3cret"),
+        ("OIDC_ISSUER_URL", "https://id.example"),
+    ] {
+        let problems = gateway(&variables(&[(name, text)])).unwrap_err();
+        assert_eq!(problems.iter().map(|problem| problem.field.as_str()).collect::<Vec<_>>(), [name], "{text}");
+    }
+}
+
+#[test]
+fn what_is_not_supported_is_told_once_and_by_name() {
+    let told = told(&[
+        ("OPAMP_SERVER_URL", "http://app:4320"),
+        ("ENABLE_PROMQL", "true"),
+        ("HYPERDX_OTEL_EXPORTER_CLICKHOUSE_JSON_ENABLE", "true"),
+        ("HYPERDX_OTEL_EXPORTER_CREATE_LEGACY_SCHEMA", "false"),
+        ("HYPERDX_API_KEY", "secret"),
+    ]);
+    let names: Vec<_> = told.warnings.iter().filter_map(|warning| warning.split(':').next()).collect();
+    assert_eq!(names, ["OPAMP_SERVER_URL", "ENABLE_PROMQL", "HYPERDX_OTEL_EXPORTER_CLICKHOUSE_JSON_ENABLE"]);
+}
+
+#[test]
+fn secrets_stay_out_of_the_document_and_out_of_sight() {
+    let variables = variables(&[("CLICKHOUSE_PASSWORD", "hunter2")]);
+    let told = gateway(&variables).unwrap();
+    let login = login(&variables);
+    assert!(matches!(&login.username, Some(Secret::Text(name)) if name == "default"));
+    let shown = format!("{told:?} {login:?} {}", serde_json::to_string(&told.config).unwrap());
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn a_file_outdoes_what_configures_and_not_what_is_secret() {
+    let variables = variables(&[("CLICKHOUSE_PASSWORD", "x"), ("HYPERDX_OTEL_BATCH_TIMEOUT", "1s"), ("HOME", "/")]);
+    assert_eq!(outdone_by_a_file(&variables), [ENDPOINT, "HYPERDX_OTEL_BATCH_TIMEOUT"]);
+}

@@ -1,0 +1,42 @@
+use super::*;
+
+fn variables(pairs: &[(&str, &str)]) -> Variables {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+const HERE: (&str, &str) = ("CLICKHOUSE_ENDPOINT", "tcp://ch:9000");
+
+#[test]
+fn the_variables_alone_make_a_gateway_with_every_port_of_the_existing_image() {
+    let settings = Settings::load(None, &variables(&[HERE])).unwrap();
+    let (otlp, admin) = (&settings.config.receivers.otlp, &settings.config.admin);
+    let ports = [otlp.grpc, otlp.http, admin.metrics, admin.health].map(|address| address.port());
+    assert_eq!(ports, [4317, 4318, 8888, 13133]);
+    assert!(settings.warnings.is_empty() && settings.log_filter == "info");
+}
+
+#[test]
+fn a_file_of_another_collector_or_none_gives_way_to_the_variables() {
+    for path in [Path::new("/nowhere/relay.yaml"), Path::new("/nowhere/else.yaml")] {
+        let settings = Settings::load(Some(path), &variables(&[HERE])).unwrap();
+        assert_eq!(settings.warnings.len(), 1);
+        let nothing = Settings::load(Some(path), &variables(&[])).unwrap_err();
+        assert!(matches!(nothing, SettingsError::Nothing(_)));
+    }
+    assert!(is_foreign("receivers:\n  otlp: {}\nservice:\n  pipelines: {}\n"));
+    assert!(!is_foreign("role: gateway\nclickhouse:\n  endpoint: http://c\n"));
+}
+
+#[test]
+fn a_file_goes_before_the_variables_but_for_secrets_it_does_not_name() {
+    let all = variables(&[HERE, ("CLICKHOUSE_PASSWORD", "hunter2"), ("HYPERDX_LOG_LEVEL", "warn")]);
+    let plain = "role: gateway\nclickhouse: {endpoint: 'http://other:8123'}\n";
+    let settings = Settings::of_file("f", plain, &all).unwrap();
+    assert_eq!(settings.config.clickhouse.unwrap().endpoint.as_deref(), Some("http://other:8123"));
+    assert!(matches!(settings.login.password, Some(Secret::Text(_))));
+    assert_eq!((settings.log_filter.as_str(), settings.warnings.len()), ("warn", 1));
+    assert!(settings.warnings[0].contains("CLICKHOUSE_ENDPOINT") && !settings.warnings[0].contains("hunter2"));
+    let named = "role: gateway\nclickhouse: {endpoint: 'http://other:8123', usernameFile: /u, passwordFile: /p}\n";
+    let login = Settings::of_file("f", named, &all).unwrap().login;
+    assert!(matches!((login.username, login.password), (Some(Secret::File(_)), Some(Secret::File(_)))));
+}
