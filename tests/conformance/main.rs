@@ -6,6 +6,8 @@ mod bad_input;
 mod engine;
 mod environment;
 mod insert;
+mod insert_tls;
+mod metrics;
 mod outages;
 mod pains;
 mod peer;
