@@ -24,6 +24,8 @@ pub struct LowCardinality {
     by_hash: HashTable<u32>,
     hasher: hashbrown::DefaultHashBuilder,
     indexes: Indexes,
+    /// The entry asked for last: often the next one, too.
+    last: u32,
 }
 
 /// Indexes as wide as the dictionary needs; most never leave one byte.
@@ -31,6 +33,24 @@ pub struct LowCardinality {
 enum Indexes {
     Narrow(Vec<u8>),
     Wide(Vec<u32>),
+}
+
+/// The indexes of several values that are pushed together again and again.
+#[derive(Debug, Default)]
+pub(super) struct Row {
+    /// Complete only while the dictionary is small enough for indexes of a byte.
+    narrow: Vec<u8>,
+    wide: Vec<u32>,
+}
+
+impl Row {
+    /// Holds these from now on.
+    pub(super) fn learn(&mut self, indexes: impl Iterator<Item = u32>) {
+        self.wide.clear();
+        self.wide.extend(indexes);
+        self.narrow.clear();
+        self.narrow.extend(self.wide.iter().map_while(|index| u8::try_from(*index).ok()));
+    }
 }
 
 impl Default for Indexes {
@@ -56,6 +76,16 @@ impl LowCardinality {
     /// The index of an entry, which is added if it is new. Entries taken back stay: unused ones are allowed.
     #[inline]
     pub(super) fn index_of(&mut self, text: &[u8]) -> u32 {
+        if let Some((start, end)) = self.entries.get(self.last as usize)
+            && &self.dictionary[*start as usize..*end as usize] == text
+        {
+            return self.last;
+        }
+        self.last = self.find_or_insert(text);
+        self.last
+    }
+
+    fn find_or_insert(&mut self, text: &[u8]) -> u32 {
         let hash = std::hash::BuildHasher::hash_one(&self.hasher, text);
         let (dictionary, entries) = (&self.dictionary, &self.entries);
         let entry = |index: u32| {
@@ -86,12 +116,21 @@ impl LowCardinality {
         index
     }
 
-    /// `index` must come from [`Self::index_of`].
     #[inline]
-    pub(super) fn push_index(&mut self, index: u32) {
+    fn push_index(&mut self, index: u32) {
         match &mut self.indexes {
             Indexes::Narrow(indexes) => indexes.push(index as u8),
             Indexes::Wide(indexes) => indexes.push(index),
+        }
+    }
+
+    /// Appends a row of indexes, which must come from [`Self::index_of`].
+    #[inline]
+    pub(super) fn push_row(&mut self, row: &Row) {
+        match &mut self.indexes {
+            // Before the 257th entry every index fits into a byte.
+            Indexes::Narrow(indexes) => indexes.extend_from_slice(&row.narrow),
+            Indexes::Wide(indexes) => indexes.extend_from_slice(&row.wide),
         }
     }
 
