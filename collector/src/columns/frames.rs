@@ -4,6 +4,8 @@
 //! Comes in: bytes of a column, in pieces. Goes out: frames. All frames of one body use the same method:
 //! ClickHouse refuses a mixture.
 
+use std::cell::RefCell;
+
 use bytes::Bytes;
 use cityhash_rs::cityhash_102_128;
 
@@ -16,13 +18,29 @@ const LARGEST: usize = 1 << 20;
 /// Hash, method, two sizes.
 const HEADER: usize = 16 + 9;
 
+/// Frames are gathered in pieces of memory up to this size, each twice as large as the one before: what is allocated
+/// and not used stays small beside a block of megabytes, and nothing is moved when a column grows.
+const SEGMENT: usize = 256 << 10;
+
 /// Bytes of one column: the older part in frames, the newest part still raw.
 #[derive(Debug, Default)]
 pub struct Stream {
-    frames: Vec<u8>,
+    frames: Frames,
     raw: Vec<u8>,
     /// Raw bytes that are in frames already.
     framed: usize,
+}
+
+/// Finished frames, one after another.
+#[derive(Debug, Default)]
+struct Frames {
+    full: Vec<Bytes>,
+    open: Vec<u8>,
+}
+
+thread_local! {
+    /// Where a frame is compressed before its size is known.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The body of a block, as far as it is written.
@@ -48,9 +66,7 @@ impl Stream {
     /// ([`Self::truncate`]), so this is for the time between two deliveries.
     pub fn settle(&mut self) {
         if self.raw.len() >= WARM {
-            for piece in self.raw.chunks(LARGEST) {
-                append_frame(piece, &mut self.frames);
-            }
+            self.frames.compress(&self.raw);
             self.framed += self.raw.len();
             self.raw.clear();
         }
@@ -63,9 +79,9 @@ impl Stream {
 
     /// Moves the column into a body and starts anew, keeping the raw buffer.
     pub fn drain_into(&mut self, body: &mut Body) {
-        if !self.frames.is_empty() {
+        if self.framed > 0 {
             body.flush();
-            body.parts.push(std::mem::take(&mut self.frames).into());
+            body.parts.extend(self.frames.take());
         }
         body.raw_bytes += self.framed;
         self.framed = 0;
@@ -94,26 +110,52 @@ impl Body {
         if self.pending.is_empty() {
             return;
         }
-        let mut frames = Vec::new();
-        for piece in self.pending.chunks(LARGEST) {
-            append_frame(piece, &mut frames);
-        }
+        let mut frames = Frames::default();
+        frames.compress(&self.pending);
         self.pending.clear();
-        self.parts.push(frames.into());
+        self.parts.extend(frames.take());
     }
 }
 
+impl Frames {
+    fn compress(&mut self, raw: &[u8]) {
+        SCRATCH.with_borrow_mut(|scratch| {
+            for piece in raw.chunks(LARGEST) {
+                self.append(frame(piece, scratch));
+            }
+        });
+    }
+
+    fn append(&mut self, frame: &[u8]) {
+        if self.open.capacity() - self.open.len() < frame.len() {
+            let size = (2 * self.open.capacity()).min(SEGMENT).max(frame.len());
+            let full = std::mem::replace(&mut self.open, Vec::with_capacity(size));
+            if !full.is_empty() {
+                self.full.push(full.into());
+            }
+        }
+        self.open.extend_from_slice(frame);
+    }
+
+    fn take(&mut self) -> impl Iterator<Item = Bytes> + use<> {
+        let Self { full, open } = std::mem::take(self);
+        full.into_iter().chain((!open.is_empty()).then(|| open.into()))
+    }
+}
+
+/// One frame, written into `scratch`.
 #[expect(clippy::cast_possible_truncation, reason = "a frame holds at most LARGEST bytes, well below 4 GiB")]
-fn append_frame(raw: &[u8], frames: &mut Vec<u8>) {
-    let start = frames.len();
-    frames.resize(start + HEADER + lz4_flex::block::get_maximum_output_size(raw.len()), 0);
-    let frame = &mut frames[start..];
+fn frame<'s>(raw: &[u8], scratch: &'s mut Vec<u8>) -> &'s [u8] {
+    let room = HEADER + lz4_flex::block::get_maximum_output_size(raw.len());
+    if scratch.len() < room {
+        scratch.resize(room, 0);
+    }
     // The output cannot be too small: it has the size the compressor itself asks for.
-    let compressed = lz4_flex::block::compress_into(raw, &mut frame[HEADER..]).unwrap_or(0);
-    frame[16] = 0x82;
-    frame[17..21].copy_from_slice(&(compressed as u32 + 9).to_le_bytes());
-    frame[21..25].copy_from_slice(&(raw.len() as u32).to_le_bytes());
-    let hash = cityhash_102_128(&frame[16..HEADER + compressed]).rotate_right(64);
-    frame[..16].copy_from_slice(&hash.to_le_bytes());
-    frames.truncate(start + HEADER + compressed);
+    let compressed = lz4_flex::block::compress_into(raw, &mut scratch[HEADER..]).unwrap_or(0);
+    scratch[16] = 0x82;
+    scratch[17..21].copy_from_slice(&(compressed as u32 + 9).to_le_bytes());
+    scratch[21..25].copy_from_slice(&(raw.len() as u32).to_le_bytes());
+    let hash = cityhash_102_128(&scratch[16..HEADER + compressed]).rotate_right(64);
+    scratch[..16].copy_from_slice(&hash.to_le_bytes());
+    &scratch[..HEADER + compressed]
 }
