@@ -202,16 +202,19 @@ pub fn run(
     loop {
         assembler.metrics.beat();
         let mut sealed = Vec::new();
-        match next(&mut assembler, &mut deliveries, runtime) {
-            Next::Delivery(delivery) => sealed = assembler.take(delivery, Instant::now()),
-            Next::Pause => assembler.report(),
-            Next::End => break,
+        let next = next(&mut assembler, &mut deliveries, runtime);
+        if matches!(next, Next::End) {
+            break;
         }
-        let now = Instant::now();
+        // Before the delivery is taken: the columns may have become known while there was none.
         if assembler.layouts.has_changed().unwrap_or(false) {
-            sealed.extend(assembler.adopt_layouts(now));
+            sealed = assembler.adopt_layouts(Instant::now());
         }
-        sealed.extend(assembler.due(now));
+        match next {
+            Next::Delivery(delivery) => sealed.extend(assembler.take(delivery, Instant::now())),
+            Next::Pause | Next::End => assembler.report(),
+        }
+        sealed.extend(assembler.due(Instant::now()));
         send(sealed, blocks, &assembler.metrics, runtime);
     }
     let left = assembler.finish(Instant::now());

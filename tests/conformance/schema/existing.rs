@@ -7,6 +7,8 @@ use collector::schema::{Schema, State};
 use collector::table::{Layouts, Table};
 use crds::config::{ClickHouse as Destination, Retention};
 use tests::clickhouse::{ClickHouse, Options};
+use tests::collector::Collector;
+use tests::otlp::{OtlpHttp, Rows};
 use tests::wait::eventually;
 use tokio::sync::{Notify, watch};
 
@@ -100,6 +102,28 @@ async fn the_columns_an_insert_may_name_are_published_and_followed() {
     let is_new = |found: &Layouts| found.of(Table::Gauge).is_some_and(|gauge| gauge.has("Exemplars.Value"));
     tokio::time::timeout(Duration::from_secs(10), seen.wait_for(is_new)).await.unwrap().unwrap();
     keeping.abort();
+}
+
+#[tokio::test]
+async fn rows_go_into_a_table_of_an_earlier_version() {
+    let engine = with(&[OLD_LOGS]).await;
+    let gateway = Collector::gateway(&engine, |_| {}).await.unwrap();
+    let answer = OtlpHttp::new(&gateway.http()).send(&Rows::new("old", 1).request(0..10)).await;
+    assert!(answer.is_accepted(), "{answer:?}");
+    let sql = "SELECT count(), countIf(TimestampTime = toDateTime(Timestamp)), countIf(Body != '') FROM otel.otel_logs";
+    assert_eq!(engine.query(sql).await.unwrap(), "10\t10\t10");
+}
+
+#[tokio::test]
+async fn the_table_for_promql_is_made_on_request() {
+    let engine = with(&[]).await;
+    let mut own = Own::new(&engine);
+    let is_there = "EXISTS TABLE otel.metrics_ts";
+    own.schema().migrate().await.unwrap();
+    assert_eq!(engine.query(is_there).await.unwrap(), "0");
+    own.destination.schema.promql = true;
+    own.schema().migrate().await.unwrap();
+    assert_eq!(engine.query(is_there).await.unwrap(), "1");
 }
 
 #[tokio::test]
