@@ -23,7 +23,7 @@ use opentelemetry_proto::tonic::collector::{
 };
 use prost::Message;
 
-use super::{Target, native};
+use super::{Target, native, twice};
 
 pub const TARGET: Target = Target { name: "decode_otlp", run, measured, most_bytes };
 
@@ -39,7 +39,7 @@ pub fn agrees_with_the_official_decoder(signal: Signal, message: &[u8]) -> Optio
     let official = official(signal, message)?;
     let expected = self::rows(&blocks(signal, &official));
     // What a request may make of itself depends on its length, which is another one now.
-    if !rows.is_empty() && !expected.is_empty() {
+    if !rows.is_empty() && !expected.is_empty() && !twice::has_list_twice(signal, message) {
         assert_eq!(rows, expected);
     }
     Some(official)

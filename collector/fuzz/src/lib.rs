@@ -8,6 +8,7 @@ pub mod decode_otlp;
 pub mod encode_block;
 pub mod inflate;
 pub mod native;
+pub mod twice;
 
 /// A target, and how much memory it may use.
 #[derive(Clone, Copy, Debug)]
