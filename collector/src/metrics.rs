@@ -123,6 +123,7 @@ pub struct Pipeline {
     answers: Family<Answered, Counter>,
     answer_time: Family<Way, Histogram>,
     turned_away: Family<TurnedAway, Counter>,
+    received_bytes: Family<Way, Counter>,
     forwarded: Family<Result, Counter>,
     open: OpenGauges,
     block_age: Histogram,
@@ -167,6 +168,7 @@ impl Pipeline {
             answers: Family::default(),
             answer_time: Family::new_with_constructor(seconds),
             turned_away: Family::default(),
+            received_bytes: Family::default(),
             forwarded: Family::default(),
             open: OpenGauges::default(),
             block_age: seconds(),
@@ -211,6 +213,8 @@ impl Pipeline {
         own.register_with_unit("answer", time, Unit::Seconds, self.answer_time.clone());
         let help = "Requests answered before there was a delivery, by reason";
         own.register("turned_away_requests", help, self.turned_away.clone());
+        let help = "Bytes of request bodies as they came";
+        own.register_with_unit("received", help, Unit::Bytes, self.received_bytes.clone());
         own.register("forwarded_deliveries", "Deliveries sent to a gateway, by outcome", self.forwarded.clone());
         own.register("open_block_rows", "Rows in open blocks", self.open.rows.clone());
         own.register_with_unit("open_block", "Memory of open blocks", Unit::Bytes, self.open.bytes.clone());
@@ -248,6 +252,11 @@ impl Pipeline {
     /// A whole delivery is refused for what it holds; how many records it had is not known.
     pub fn malformed(&self, transport: Transport) {
         self.malformed.get_or_create(&otlp(transport)).inc();
+    }
+
+    /// A body was read, so large on the wire.
+    pub fn received(&self, transport: Transport, bytes: usize) {
+        self.received_bytes.get_or_create(&Way { transport: transport.as_str() }).inc_by(bytes as u64);
     }
 
     /// A delivery is answered, so long after its last byte.

@@ -49,7 +49,7 @@ pub async fn run(settings: Settings) -> Result<()> {
         line: (outlet(settings.config.role) == Outlet::ClickHouse).then(|| Arc::clone(&metrics.progress)),
         stopping,
     };
-    let intake = Intake { deliveries: line.deliveries, budget, request_limit: settings.request_limit };
+    let intake = Intake::new(line.deliveries, budget, settings.request_limit, metrics);
     let mut admin = start_admin(&settings, health, registry).await?;
     let mut sockets = start_sockets(&settings, intake, draining).await?;
     tracing::info!(role = settings.config.role.as_str(), budget = settings.memory_budget, "collector started");

@@ -18,9 +18,9 @@ mod clickhouse;
 mod receivers;
 mod schema;
 
-pub use check::{clickhouse_endpoint_problem, database_problem};
+pub use check::{clickhouse_endpoint_problem, database_problem, receivers::is_safe_issuer};
 pub use clickhouse::{ClickHouse, ClickHouseTls, Retention};
-pub use receivers::{Otlp, Receivers};
+pub use receivers::{Auth, Cors, Oidc, Otlp, Receivers, Tls};
 pub use schema::Schema;
 
 /// The whole file. Unknown fields are refused, so that a typo is an error and not a default.

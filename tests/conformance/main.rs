@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod auth;
 mod bad_input;
 mod engine;
 mod environment;
@@ -11,6 +12,8 @@ mod metrics;
 mod outages;
 mod pains;
 mod peer;
+mod receive;
 mod rows;
 mod schema;
 mod senders;
+mod tls;

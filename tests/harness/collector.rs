@@ -118,11 +118,11 @@ impl Collector {
     }
 
     async fn listening(&mut self) -> anyhow::Result<()> {
-        let (http, url) = (Http::default(), format!("{}/v1/logs", self.http()));
+        let address = self.config.receivers.otlp.http;
         let process = &mut self.process;
         eventually("the collector listens", READY_WITHIN, async || {
             process.check_running().map_err(|error| format!("{error:#}"))?;
-            http.get(&url).await.map(drop).map_err(|error| format!("{error:#}"))
+            tokio::net::TcpStream::connect(address).await.map(drop).map_err(|error| error.to_string())
         })
         .await
     }

@@ -18,7 +18,7 @@ pub fn run(input: &[u8]) {
     let encoding = Encoding::named(names[usize::from(*first) % names.len()]).expect("what is accepted has a name");
     // What is not compressed has been admitted already.
     let mut admitted = if encoding == Encoding::Identity { body.len() } else { 0 };
-    let unfolded = inflate(Bytes::copy_from_slice(body), encoding, LIMIT, |length| {
+    let unfolded = inflate(&Bytes::copy_from_slice(body), encoding, LIMIT, Vec::new(), |length| {
         assert!(length <= LIMIT, "asks for {length} bytes");
         admitted = length.max(admitted);
         true

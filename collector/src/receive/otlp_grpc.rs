@@ -15,7 +15,10 @@ use hyper::body::Incoming;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::{
-    Answer, Intake, full,
+    Answer, Intake, Refused,
+    auth::{Denied, Guard},
+    body::{Format, Packing},
+    full,
     inflate::Encoding,
     status::{Code, export_response, status},
 };
@@ -27,50 +30,78 @@ const PREFIX: usize = 5;
 /// What `grpc-message` may not hold as it is.
 const MESSAGE: &AsciiSet = &CONTROLS.add(b'%').add(0x7f);
 
-/// Answers one request.
-pub async fn serve(request: Request<Incoming>, intake: Intake) -> Response<Answer> {
-    let (parts, body) = request.into_parts();
-    let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if content_type != "application/grpc" && content_type != "application/grpc+proto" {
-        let mut response = Response::new(full(Bytes::new()));
-        *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return response;
+/// What stands behind the socket.
+#[derive(Clone, Debug)]
+pub struct Grpc {
+    pub intake: Intake,
+    pub guard: Guard,
+}
+
+impl Grpc {
+    /// Answers one request.
+    pub async fn serve(self, request: Request<Incoming>) -> Response<Answer> {
+        let (parts, body) = request.into_parts();
+        if !is_grpc(&parts.headers) {
+            let mut response = Response::new(full(Bytes::new()));
+            *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            return response;
+        }
+        let Some(signal) = Signal::ALL.into_iter().find(|signal| signal.grpc_path() == parts.uri.path()) else {
+            return fail(Code::Unimplemented, "this collector has no such method", None);
+        };
+        if let Err(denied) = self.guard.check(&parts.headers).await {
+            self.intake.metrics.turned_away(Transport::Grpc, denied.as_str());
+            return match denied {
+                Denied::Unauthenticated => fail(Code::Unauthenticated, denied.message(), None),
+                Denied::Undecided { after } => fail(Code::Unavailable, denied.message(), Some(after)),
+            };
+        }
+        let encoding = parts.headers.get("grpc-encoding").map_or("", |value| value.to_str().unwrap_or("?"));
+        let Some(encoding) = Encoding::named(encoding) else {
+            let message = format!("use a grpc-encoding of {}", Encoding::ACCEPTED);
+            let mut response = fail(Code::Unimplemented, &message, None);
+            response.headers_mut().insert("grpc-accept-encoding", HeaderValue::from_static(Encoding::ACCEPTED));
+            return response;
+        };
+        let outcome = match self.message(body, signal, encoding).await {
+            Ok((message, permit)) => self.intake.deliver(signal, Transport::Grpc, message, permit).await,
+            Err(outcome) => outcome,
+        };
+        answer(signal, outcome)
     }
-    let Some(signal) = Signal::ALL.into_iter().find(|signal| signal.grpc_path() == parts.uri.path()) else {
-        return fail(Code::Unimplemented, "this collector has no such method", None);
-    };
-    let encoding = parts.headers.get("grpc-encoding").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let Some(encoding) = Encoding::named(encoding) else {
-        let mut response = fail(Code::Unimplemented, "use grpc-encoding gzip, or none", None);
-        response.headers_mut().insert("grpc-accept-encoding", HeaderValue::from_static(Encoding::ACCEPTED));
-        return response;
-    };
-    match message(body, encoding, &intake).await {
-        Ok((message, permit)) => answer(intake.deliver(signal, Transport::Grpc, message, permit).await),
-        Err(outcome) => answer(outcome),
+
+    /// The one message of a unary call.
+    async fn message(&self, body: Incoming, signal: Signal, encoding: Encoding) -> Result<(Bytes, Permit), Outcome> {
+        let (mut frame, permit) = self.intake.read(Transport::Grpc, body).await?;
+        if frame.len() < PREFIX {
+            return Err(self.malformed("the request holds no message"));
+        }
+        let prefix = frame.split_to(PREFIX);
+        let length = u32::from_be_bytes([prefix[1], prefix[2], prefix[3], prefix[4]]);
+        if usize::try_from(length).ok() != Some(frame.len()) {
+            return Err(self.malformed("the request does not hold exactly one message"));
+        }
+        let encoding = if prefix[0] == 0 { Encoding::Identity } else { encoding };
+        let packing = Packing { signal, transport: Transport::Grpc, encoding, format: Format::Protobuf };
+        self.intake.unpack(frame, packing, permit).await
+    }
+
+    fn malformed(&self, reason: &'static str) -> Outcome {
+        self.intake.metrics.turned_away(Transport::Grpc, Refused::Malformed.as_str());
+        Outcome::Reject(reason.into())
     }
 }
 
-/// The one message of a unary call.
-async fn message(body: Incoming, encoding: Encoding, intake: &Intake) -> Result<(Bytes, Permit), Outcome> {
-    let (mut frame, mut permit) = intake.read(body).await?;
-    if frame.len() < PREFIX {
-        return Err(Outcome::Reject("the request holds no message".into()));
-    }
-    let prefix = frame.split_to(PREFIX);
-    let length = u32::from_be_bytes([prefix[1], prefix[2], prefix[3], prefix[4]]);
-    if usize::try_from(length).ok() != Some(frame.len()) {
-        return Err(Outcome::Reject("the request does not hold exactly one message".into()));
-    }
-    let encoding = if prefix[0] == 0 { Encoding::Identity } else { encoding };
-    let message = intake.inflate(frame, encoding, &mut permit)?;
-    Ok((message, permit))
+fn is_grpc(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    media_type.eq_ignore_ascii_case("application/grpc") || media_type.eq_ignore_ascii_case("application/grpc+proto")
 }
 
 /// The outcome table's column for OTLP/gRPC.
-fn answer(outcome: Outcome) -> Response<Answer> {
+fn answer(signal: Signal, outcome: Outcome) -> Response<Answer> {
     match outcome {
-        Outcome::Delivered { rejected } => succeed(&export_response(rejected)),
+        Outcome::Delivered { rejected } => succeed(&export_response(Format::Protobuf, signal, rejected)),
         Outcome::Retry { after } => fail(Code::Unavailable, "not stored yet, send again", Some(after)),
         Outcome::Reject(reason) => fail(Code::InvalidArgument, &reason, None),
         // Without RetryInfo: a sender must not send it again.
@@ -96,7 +127,7 @@ fn fail(code: Code, message: &str, retry_after: Option<Duration>) -> Response<An
     headers.insert("grpc-status", HeaderValue::from(code as i32));
     let text = utf8_percent_encode(message, MESSAGE).to_string();
     headers.insert("grpc-message", HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("")));
-    let details = BASE64_STANDARD_NO_PAD.encode(status(code, message, retry_after));
+    let details = BASE64_STANDARD_NO_PAD.encode(status(Format::Protobuf, code, message, retry_after));
     if let Ok(details) = HeaderValue::from_str(&details) {
         headers.insert("grpc-status-details-bin", details);
     }

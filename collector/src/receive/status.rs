@@ -1,8 +1,15 @@
 //! Messages of the answers, shared by both transports: OTLP's responses and google.rpc.Status.
+//!
+//! Comes in: what a sender is told. Goes out: the message, in the format of the request. Must not decide what to tell.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use prost::Message;
-use std::time::Duration;
+use serde_json::json;
+
+use super::body::Format;
+use crate::signal::Signal;
 
 /// gRPC's codes, as far as OTLP answers with them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -13,6 +20,7 @@ pub(super) enum Code {
     ResourceExhausted = 8,
     Unimplemented = 12,
     Unavailable = 14,
+    Unauthenticated = 16,
 }
 
 /// Any `Export…ServiceResponse`: all signals have the same shape.
@@ -48,24 +56,48 @@ struct RetryInfo {
     retry_delay: Option<prost_types::Duration>,
 }
 
+const REJECTED: &str = "these records can never be stored";
+const RETRY_INFO: &str = "type.googleapis.com/google.rpc.RetryInfo";
+
 /// The answer to a request that was taken. Without rejected records it is empty, as OTLP demands.
-pub(super) fn export_response(rejected: u64) -> Bytes {
-    let partial_success = (rejected > 0).then(|| PartialSuccess {
-        rejected: i64::try_from(rejected).unwrap_or(i64::MAX),
-        error_message: "these records can never be stored".to_owned(),
-    });
-    ExportResponse { partial_success }.encode_to_vec().into()
+pub(super) fn export_response(format: Format, signal: Signal, rejected: u64) -> Bytes {
+    let rejected = i64::try_from(rejected).unwrap_or(i64::MAX);
+    match format {
+        Format::Protobuf => {
+            let partial_success =
+                (rejected > 0).then(|| PartialSuccess { rejected, error_message: REJECTED.to_owned() });
+            ExportResponse { partial_success }.encode_to_vec().into()
+        }
+        Format::Json if rejected == 0 => Bytes::from_static(b"{}"),
+        // The number has one place in the wire format, and a name for each signal here.
+        Format::Json => {
+            let name = match signal {
+                Signal::Logs => "rejectedLogRecords",
+                Signal::Metrics => "rejectedDataPoints",
+                Signal::Traces => "rejectedSpans",
+            };
+            json!({ "partialSuccess": { name: rejected.to_string(), "errorMessage": REJECTED } }).to_string().into()
+        }
+    }
 }
 
 /// The details of an error, with the time after which to send again where there is one.
-pub(super) fn status(code: Code, message: &str, retry_after: Option<Duration>) -> Vec<u8> {
+pub(super) fn status(format: Format, code: Code, message: &str, retry_after: Option<Duration>) -> Vec<u8> {
+    if format == Format::Json {
+        let info = |after: Duration| json!({ "@type": RETRY_INFO, "retryDelay": format!("{}s", after.as_secs_f64()) });
+        let details: Vec<_> = retry_after.map(info).into_iter().collect();
+        return json!({ "code": code as i32, "message": message, "details": details }).to_string().into_bytes();
+    }
     let details = retry_after.map(|after| {
         let delay = prost_types::Duration {
             seconds: i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
             nanos: i32::try_from(after.subsec_nanos()).unwrap_or(0),
         };
         let value = RetryInfo { retry_delay: Some(delay) }.encode_to_vec();
-        prost_types::Any { type_url: "type.googleapis.com/google.rpc.RetryInfo".to_owned(), value }
+        prost_types::Any { type_url: RETRY_INFO.to_owned(), value }
     });
     Status { code: code as i32, message: message.to_owned(), details: details.into_iter().collect() }.encode_to_vec()
 }
+
+#[cfg(test)]
+mod tests;

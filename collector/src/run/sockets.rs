@@ -8,7 +8,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     admin::{self, Health},
-    receive::{Intake, listener, otlp_grpc, otlp_http},
+    receive::{Intake, auth::Guard, cors::Cors, listener, otlp_grpc::Grpc, otlp_http::Http, tls::Tls},
     settings::Settings,
 };
 
@@ -24,8 +24,8 @@ pub(super) async fn start_admin(settings: &Settings, health: Health, registry: R
         .await
         .with_context(|| format!("cannot listen on admin.metrics {}", addresses.metrics))?;
     let mut servers = JoinSet::new();
-    servers.spawn(listener::serve(health_socket, move |request| health.answer(&request), forever.clone()));
-    servers.spawn(listener::serve(metrics_socket, move |request| admin::scrape(&request, &registry), forever));
+    servers.spawn(listener::serve(health_socket, None, move |request| health.answer(&request), forever.clone()));
+    servers.spawn(listener::serve(metrics_socket, None, move |request| admin::scrape(&request, &registry), forever));
     Ok(servers)
 }
 
@@ -41,13 +41,17 @@ pub(super) async fn start_sockets(
     let http_socket = listener::bind(otlp.http)
         .await
         .with_context(|| format!("cannot listen on receivers.otlp.http {}", otlp.http))?;
+    let guard = Guard::new(&otlp.auth)?;
+    let tls = otlp.tls.as_ref().map(Tls::new).transpose().context("receivers.otlp.tls")?;
+    let grpc = Grpc { intake: intake.clone(), guard: guard.clone() };
+    let http = Http { intake, guard, cors: Cors::new(&otlp.cors) };
     let mut sockets = JoinSet::new();
-    let grpc = intake.clone();
     sockets.spawn(listener::serve(
         grpc_socket,
-        move |request| otlp_grpc::serve(request, grpc.clone()),
+        tls.clone(),
+        move |request| grpc.clone().serve(request),
         draining.clone(),
     ));
-    sockets.spawn(listener::serve(http_socket, move |request| otlp_http::serve(request, intake.clone()), draining));
+    sockets.spawn(listener::serve(http_socket, tls, move |request| http.clone().serve(request), draining));
     Ok(sockets)
 }

@@ -9,6 +9,8 @@ use crate::{
     quantity::{ByteSize, Duration},
 };
 
+pub(super) mod receivers;
+
 /// The longest a sender may be held: SDKs give up after 10 s by default.
 const LONGEST_BLOCK_AGE: Duration = Duration::seconds(5);
 
@@ -21,6 +23,7 @@ const LARGEST_ENDPOINTS: usize = 16;
 pub(super) fn problems(config: &CollectorConfig) -> Vec<Problem> {
     let mut found = Vec::new();
     outlets(config, &mut found);
+    receivers::problems(&config.receivers.otlp, &mut found);
     if let Some(clickhouse) = &config.clickhouse {
         destination(clickhouse, &mut found);
     }

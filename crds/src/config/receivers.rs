@@ -1,10 +1,11 @@
-//! The `receivers` section: what a collector listens to.
+//! The `receivers` section: what a collector listens to, and who may send.
 
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
 use super::any_address;
+use crate::quantity::Duration;
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -20,10 +21,85 @@ pub struct Otlp {
     pub grpc: SocketAddr,
     /// Listening address of OTLP/HTTP.
     pub http: SocketAddr,
+    /// Pages of which origins may send from a browser, over OTLP/HTTP.
+    #[serde(skip_serializing_if = "is_default")]
+    pub cors: Cors,
+    /// Who may send. Empty: everybody who reaches the port.
+    #[serde(skip_serializing_if = "is_default")]
+    pub auth: Auth,
+    /// TLS on both ports. Absent: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+}
+
+/// <https://fetch.spec.whatwg.org/#http-cors-protocol>
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Cors {
+    /// `https://shop.example`, with at most one `*` for any text. Empty: no page may send.
+    pub allowed_origins: Vec<String>,
+    /// How long a browser need not ask again.
+    pub max_age: Duration,
+}
+
+/// Either of its fields, or none.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Auth {
+    /// Files with a token on each line. A request needs one of them in its header `Authorization`, bare or after
+    /// `Bearer`. They are read again when they change, so that a rotated Secret takes effect without a restart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub token_files: Vec<String>,
+    /// Tokens signed by an issuer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<Oidc>,
+}
+
+/// An OpenID Connect issuer, <https://openid.net/specs/openid-connect-discovery-1_0.html>.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Oidc {
+    /// The claim `iss`, letter by letter; `/.well-known/openid-configuration` below it tells where the keys are.
+    pub issuer: String,
+    /// What the claim `aud` must hold.
+    pub audience: String,
+    /// Certificate authorities in PEM that are trusted for the issuer besides the public ones; read at the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<String>,
+}
+
+/// Files in PEM. They are read again when they change; connections that are open stay.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Tls {
+    /// The server's certificate, and those between it and its authority.
+    pub certificate_file: String,
+    pub key_file: String,
+    /// Authorities of client certificates. Present: every sender needs one (mTLS).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_ca_file: Option<String>,
+}
+
+/// What nobody has said is not written either.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Default for Otlp {
     fn default() -> Self {
-        Self { grpc: any_address(4317), http: any_address(4318) }
+        Self {
+            grpc: any_address(4317),
+            http: any_address(4318),
+            cors: Cors::default(),
+            auth: Auth::default(),
+            tls: None,
+        }
+    }
+}
+
+impl Default for Cors {
+    /// Every page, as ClickStack's own collector. Two hours: as long as browsers remember at most.
+    fn default() -> Self {
+        Self { allowed_origins: vec!["*".to_owned()], max_age: Duration::seconds(7200) }
     }
 }

@@ -117,3 +117,49 @@ fn tls_that_would_be_ignored_or_is_half_given_is_refused() {
     let plain = "role: gateway\nclickhouse: {endpoint: 'http://c:8123', tls: {caFile: /ca}}";
     assert_eq!(fields(&CollectorConfig::from_yaml(plain).unwrap()), ["clickhouse.tls"]);
 }
+
+#[test]
+fn receivers_that_cannot_work_are_told_field_by_field() {
+    let config = CollectorConfig::from_yaml(
+        "
+role: gateway
+clickhouse: {endpoint: 'http://c:8123'}
+receivers:
+  otlp:
+    grpc: 127.0.0.1:4317
+    http: 127.0.0.1:4317
+    cors: {allowedOrigins: ['https://*.shop.example', 'https://shop.example/page', '*x*']}
+    auth:
+      tokenFiles: [/etc/token, '']
+      oidc: {issuer: 'http://issuer.example', audience: ''}
+    tls: {certificateFile: '', keyFile: /etc/tls.key}
+",
+    )
+    .unwrap();
+    assert_eq!(
+        fields(&config),
+        [
+            "receivers.otlp.http",
+            "receivers.otlp.cors.allowedOrigins[1]",
+            "receivers.otlp.cors.allowedOrigins[2]",
+            "receivers.otlp.auth.tokenFiles[1]",
+            "receivers.otlp.auth",
+            "receivers.otlp.auth.oidc.issuer",
+            "receivers.otlp.auth.oidc.audience",
+            "receivers.otlp.tls.certificateFile",
+        ]
+    );
+}
+
+#[test]
+fn an_issuer_is_believed_over_tls_or_on_this_machine() {
+    for issuer in ["https://issuer.example/realms/a", "http://127.0.0.1:8080", "http://localhost/x", "http://[::1]:80"]
+    {
+        assert!(is_safe_issuer(issuer), "{issuer}");
+    }
+    for issuer in
+        ["http://issuer.example", "http://localhost.evil.example", "http://127.0.0.1@evil", "https://", "ftp://a"]
+    {
+        assert!(!is_safe_issuer(issuer), "{issuer}");
+    }
+}

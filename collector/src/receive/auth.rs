@@ -1,0 +1,104 @@
+//! Who may send.
+//!
+//! Comes in: the headers of a request. Goes out: nothing, or why it is not taken. Must not read a body, and must not
+//! print or keep a token: what is compared are digests.
+
+use std::time::Duration;
+
+use http::{HeaderMap, header::AUTHORIZATION};
+
+use super::files::FilesError;
+
+use oidc::Oidc;
+use tokens::Tokens;
+
+mod keys;
+mod oidc;
+mod signature;
+mod tokens;
+
+/// A request that is not taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Denied {
+    /// No credentials, or wrong ones.
+    Unauthenticated,
+    /// Not known now: the issuer's keys are not here. Nobody is told "wrong" for that.
+    Undecided { after: Duration },
+}
+
+/// Clones share what they know.
+#[derive(Clone, Debug)]
+pub struct Guard(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Open,
+    Tokens(Tokens),
+    Oidc(Oidc),
+}
+
+/// Why no guard can be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum GuardError {
+    #[error("receivers.otlp.auth.tokenFiles")]
+    Tokens(#[source] FilesError),
+    #[error("receivers.otlp.auth.oidc.caFile")]
+    Authority(#[source] FilesError),
+    #[error("receivers.otlp.auth.oidc.caFile: {0}")]
+    AuthorityContent(String),
+}
+
+impl Guard {
+    /// Reads what is needed. An issuer that is away is asked again until it answers.
+    ///
+    /// # Errors
+    /// A file cannot be read or is of no use.
+    pub fn new(config: &crds::config::Auth) -> Result<Self, GuardError> {
+        let kind = match &config.oidc {
+            Some(oidc) => Kind::Oidc(Oidc::new(oidc)?),
+            None if config.token_files.is_empty() => Kind::Open,
+            None => Kind::Tokens(Tokens::new(&config.token_files).map_err(GuardError::Tokens)?),
+        };
+        Ok(Self(kind))
+    }
+
+    pub(super) async fn check(&self, headers: &HeaderMap) -> Result<(), Denied> {
+        match &self.0 {
+            Kind::Open => Ok(()),
+            Kind::Tokens(tokens) if tokens.knows(credential(headers)?) => Ok(()),
+            Kind::Tokens(_) => Err(Denied::Unauthenticated),
+            Kind::Oidc(oidc) => oidc.check(credential(headers)?).await,
+        }
+    }
+}
+
+impl Denied {
+    /// What it is counted as.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "unauthenticated",
+            Self::Undecided { .. } => "issuer_away",
+        }
+    }
+
+    pub(super) const fn message(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "send a valid token in the header Authorization",
+            Self::Undecided { .. } => "the token issuer's keys are not known now, send again",
+        }
+    }
+}
+
+/// The token: the header as it is, or what follows `Bearer`.
+fn credential(headers: &HeaderMap) -> Result<&[u8], Denied> {
+    const SCHEME: &[u8] = b"bearer ";
+    let value = headers.get(AUTHORIZATION).ok_or(Denied::Unauthenticated)?.as_bytes().trim_ascii();
+    let token = match value.split_at_checked(SCHEME.len()) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case(SCHEME) => token.trim_ascii(),
+        _ => value,
+    };
+    if token.is_empty() { Err(Denied::Unauthenticated) } else { Ok(token) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! A body read and unpacked under the budget.
+//!
+//! Comes in: the body of a request as it arrives. Goes out: one OTLP protobuf message and the permit for its bytes.
+//! Must not hold a byte that is not admitted, nor believe a length that is only claimed.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+
+use super::{
+    Intake, Refused,
+    inflate::{Encoding, InflateError, inflate},
+    otlp_json::{JsonError, to_protobuf},
+};
+use crate::{ack::Outcome, budget::Permit, delivery::Transport, signal::Signal};
+
+/// The longest pause inside a body: a sender that says nothing for so long is gone, and what it holds is needed.
+const FRAME_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long the rest of a refused body is read.
+const DISCARD_WITHIN: Duration = Duration::from_secs(2);
+
+/// As much of a claimed length is made room for at once, when the first bytes of it have come.
+const CLAIM: usize = 1 << 20;
+
+/// Larger bodies are unpacked beside the workers that serve sockets. This much, five times larger when it is
+/// unfolded, takes them about half a millisecond, for which they would not be missed; the way to another thread costs
+/// a small body more than it wins.
+const INLINE: usize = 128 << 10;
+
+/// How a message is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Format {
+    Protobuf,
+    Json,
+}
+
+/// What stands around the message of a body.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Packing {
+    pub(super) signal: Signal,
+    pub(super) transport: Transport,
+    pub(super) encoding: Encoding,
+    pub(super) format: Format,
+}
+
+impl Intake {
+    /// Reads a body as it comes, admitting it piece by piece. After a refusal what is left is read and thrown away for
+    /// a moment, or the sender would see a broken connection instead of the answer.
+    pub(super) async fn read(&self, transport: Transport, mut body: Incoming) -> Result<(Bytes, Permit), Outcome> {
+        match self.take(&mut body).await {
+            Ok((whole, permit)) => {
+                self.metrics.received(transport, whole.len());
+                Ok((whole, permit))
+            }
+            Err(refused) => {
+                discard(body).await;
+                Err(self.refuse(transport, refused))
+            }
+        }
+    }
+
+    async fn take(&self, body: &mut Incoming) -> Result<(Bytes, Permit), Refused> {
+        let claimed = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if claimed > self.request_limit {
+            return Err(Refused::TooLarge);
+        }
+        let mut permit = self.budget.admit(1).ok_or(Refused::Budget)?;
+        // A body of one frame stays where it is.
+        let mut first = Bytes::new();
+        let mut whole = Vec::new();
+        loop {
+            let next = tokio::time::timeout(FRAME_WITHIN, body.frame()).await.map_err(|_| Refused::Broken)?;
+            let Some(frame) = next else { break };
+            let Ok(data) = frame.map_err(|_| Refused::Broken)?.into_data() else { continue };
+            let length = first.len() + whole.len() + data.len();
+            if length > self.request_limit {
+                return Err(Refused::TooLarge);
+            }
+            self.admit(length, &mut permit)?;
+            if length == data.len() {
+                first = data;
+                continue;
+            }
+            if whole.is_empty() {
+                whole = self.pool.buffer();
+                whole.reserve(claimed.clamp(length, CLAIM.max(length)));
+                whole.extend_from_slice(&std::mem::take(&mut first));
+            }
+            whole.extend_from_slice(&data);
+        }
+        Ok((if whole.is_empty() { first } else { self.pool.body(whole) }, permit))
+    }
+
+    /// Makes the permit large enough for so many bytes, in steps that need not be asked for often.
+    fn admit(&self, length: usize, permit: &mut Permit) -> Result<(), Refused> {
+        const STEP: usize = 64 << 10;
+        if let Some(missing) = length.checked_sub(permit.bytes()).filter(|missing| *missing > 0) {
+            let room = self.request_limit.saturating_sub(permit.bytes()).max(missing);
+            let more = missing.next_multiple_of(STEP).min(room);
+            permit.join(self.budget.admit(more).ok_or(Refused::Budget)?);
+        }
+        Ok(())
+    }
+
+    /// Undoes what stands around the message, admitting what comes out of it as it comes.
+    pub(super) async fn unpack(
+        &self,
+        body: Bytes,
+        packing: Packing,
+        mut permit: Permit,
+    ) -> Result<(Bytes, Permit), Outcome> {
+        if packing.encoding == Encoding::Identity && packing.format == Format::Protobuf {
+            return Ok((body, permit));
+        }
+        if body.len() <= INLINE {
+            let message = self.unfold(body, packing, &mut permit)?;
+            return Ok((message, permit));
+        }
+        let Ok(turn) = std::sync::Arc::clone(&self.unfolding).acquire_owned().await else {
+            return Err(Outcome::retry());
+        };
+        let intake = self.clone();
+        let unfolded = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let message = intake.unfold(body, packing, &mut permit)?;
+            Ok((message, permit))
+        });
+        unfolded.await.unwrap_or(Err(Outcome::retry()))
+    }
+
+    fn unfold(&self, body: Bytes, packing: Packing, permit: &mut Permit) -> Result<Bytes, Outcome> {
+        let message = match packing.encoding {
+            Encoding::Identity => body,
+            encoding => {
+                let has_room = |length| self.admit(length, permit).is_ok();
+                let unfolded = inflate(&body, encoding, self.request_limit, self.pool.buffer(), has_room);
+                self.pool.body(unfolded.map_err(|error| self.refuse(packing.transport, error.into()))?)
+            }
+        };
+        match packing.format {
+            Format::Protobuf => Ok(message),
+            Format::Json => self.transcode(packing, &message, permit),
+        }
+    }
+
+    /// JSON to the wire format, so that behind the receivers there is one way. What is written is smaller than what was
+    /// read, and nobody else holds it: the permit for the one is the permit for the other, but for strange numbers.
+    fn transcode(&self, packing: Packing, json: &[u8], permit: &mut Permit) -> Result<Bytes, Outcome> {
+        let refuse = |refused| self.refuse(packing.transport, refused);
+        match to_protobuf(packing.signal, json, self.request_limit) {
+            Ok(message) => {
+                self.admit(message.len(), permit).map_err(refuse)?;
+                Ok(message.into())
+            }
+            Err(JsonError::TooLarge(_)) => Err(refuse(Refused::TooLarge)),
+            Err(error) => {
+                self.metrics.turned_away(packing.transport, Refused::Malformed.as_str());
+                Err(Outcome::Reject(error.to_string().into()))
+            }
+        }
+    }
+
+    /// Counts a body that was not taken, and says what its sender is told.
+    fn refuse(&self, transport: Transport, refused: Refused) -> Outcome {
+        self.metrics.turned_away(transport, refused.as_str());
+        match refused {
+            Refused::TooLarge => Outcome::TooLarge,
+            Refused::Malformed => Outcome::Reject(InflateError::Corrupt.to_string().into()),
+            // Nothing is known to be wrong with the rows; whoever still listens may send them again.
+            Refused::Budget | Refused::Broken => Outcome::retry(),
+        }
+    }
+}
+
+impl From<InflateError> for Refused {
+    fn from(error: InflateError) -> Self {
+        match error {
+            InflateError::TooLarge(_) => Self::TooLarge,
+            InflateError::NoRoom => Self::Budget,
+            InflateError::Corrupt => Self::Malformed,
+        }
+    }
+}
+
+/// Reads what is left and throws it away, for a moment.
+pub(super) async fn discard(mut body: Incoming) {
+    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+    let _ = tokio::time::timeout(DISCARD_WITHIN, rest).await;
+}
