@@ -29,7 +29,7 @@ async fn rows_sent_to_the_agent_of_either_node_by_real_sdks_arrive_exactly_once(
     for agent in &agents {
         for (sdk, protocol, port) in [
             (Sdk::Python, Protocol::Grpc, 4317),
-            (Sdk::Node, Protocol::HttpProtobuf, 4318),
+            (Sdk::Node, Protocol::HttpJson, 4318),
             (Sdk::Java, Protocol::HttpProtobuf, 4318),
         ] {
             let run_id = &format!("{}-{sdk:?}", agent.node);
