@@ -30,6 +30,8 @@ pub struct Settings {
     pub blocks: assemble::Limits,
     /// Who it is to ClickHouse.
     pub login: Login,
+    /// What senders must show, where the document does not say who may send.
+    pub sender_token: Option<Secret>,
     /// The level or the filter of the process's own log.
     pub log_filter: String,
     /// What was said and has no effect, to be logged once.
@@ -155,7 +157,10 @@ impl Settings {
             age: config.blocks.max_age.0,
         };
         let (login, log_filter) = (login(&config, variables), log_filter(variables));
-        Ok(Self { config, request_limit, memory_budget, blocks, login, log_filter, warnings: Vec::new() })
+        let auth = &config.receivers.otlp.auth;
+        let sender_token = environment::token(variables).filter(|_| auth.oidc.is_none() && auth.token_files.is_empty());
+        let warnings = Vec::new();
+        Ok(Self { config, request_limit, memory_budget, blocks, login, sender_token, log_filter, warnings })
     }
 }
 

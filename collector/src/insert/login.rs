@@ -51,6 +51,14 @@ impl Login {
 }
 
 impl Secret {
+    /// The text itself, where it is not in a file.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::File(_) => None,
+        }
+    }
+
     async fn header(&self) -> Result<HeaderValue, LoginError> {
         let text = match self {
             Self::File(path) => {

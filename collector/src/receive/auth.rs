@@ -49,14 +49,15 @@ pub enum GuardError {
 }
 
 impl Guard {
-    /// Reads what is needed. An issuer that is away is asked again until it answers.
+    /// Reads what is needed. An issuer that is away is asked again until it answers. `token` is one from outside of
+    /// the configuration; it counts where that asks for nothing.
     ///
     /// # Errors
     /// A file cannot be read or is of no use.
-    pub fn new(config: &crds::config::Auth) -> Result<Self, GuardError> {
+    pub fn new(config: &crds::config::Auth, token: Option<&str>) -> Result<Self, GuardError> {
         let kind = match &config.oidc {
             Some(oidc) => Kind::Oidc(Oidc::new(oidc)?),
-            None if config.token_files.is_empty() => Kind::Open,
+            None if config.token_files.is_empty() => token.map_or(Kind::Open, |token| Kind::Tokens(Tokens::one(token))),
             None => Kind::Tokens(Tokens::new(&config.token_files).map_err(GuardError::Tokens)?),
         };
         Ok(Self(kind))

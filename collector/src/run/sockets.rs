@@ -8,6 +8,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     admin::{self, Health},
+    insert::Secret,
     receive::{Intake, auth::Guard, cors::Cors, listener, otlp_grpc::Grpc, otlp_http::Http, tls::Tls},
     settings::Settings,
 };
@@ -41,7 +42,7 @@ pub(super) async fn start_sockets(
     let http_socket = listener::bind(otlp.http)
         .await
         .with_context(|| format!("cannot listen on receivers.otlp.http {}", otlp.http))?;
-    let guard = Guard::new(&otlp.auth)?;
+    let guard = Guard::new(&otlp.auth, settings.sender_token.as_ref().and_then(Secret::text))?;
     let tls = otlp.tls.as_ref().map(Tls::new).transpose().context("receivers.otlp.tls")?;
     let grpc = Grpc { intake: intake.clone(), guard: guard.clone() };
     let http = Http { intake, guard, cors: Cors::new(&otlp.cors) };

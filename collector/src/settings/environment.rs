@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    config::{ClickHouse, ClickHouseTls, CollectorConfig, Retention},
+    config::{ClickHouse, ClickHouseTls, CollectorConfig, Oidc, Retention},
     problem::Problem,
     quantity,
 };
@@ -96,13 +96,18 @@ pub(super) fn login(variables: &Variables) -> Login {
     Login { username, password }
 }
 
+/// The token senders must show, if any.
+pub(super) fn token(variables: &Variables) -> Option<Secret> {
+    variables.get("OTLP_AUTH_TOKEN").filter(|value| !value.is_empty()).cloned().map(Secret::Text)
+}
+
 /// A gateway as the variables want it.
 pub(super) fn gateway(variables: &Variables) -> Result<Told, Vec<Problem>> {
     let mut reader = Reader { variables, problems: Vec::new(), warnings: Vec::new() };
     let config = CollectorConfig::gateway(reader.clickhouse());
     let mut told = Told { config, warnings: Vec::new() };
     reader.blocks(&mut told.config);
-    reader.senders();
+    reader.senders(&mut told.config);
     reader.unsupported();
     told.warnings = reader.warnings;
     if reader.problems.is_empty() { Ok(told) } else { Err(reader.problems) }
@@ -243,13 +248,19 @@ impl Reader<'_> {
         }
     }
 
-    /// What would keep senders out must not be passed over.
-    fn senders(&mut self) {
-        for name in ["OTLP_AUTH_TOKEN", "OIDC_ISSUER_URL", "OIDC_AUDIENCE"] {
-            if self.text(name).is_some() {
-                let message = "senders cannot be told apart yet, so everybody would be let in; unset it to allow that";
-                self.problems.push(Problem::new(name, message));
+    /// OIDC goes before a token, as it does in the existing collector.
+    fn senders(&mut self, config: &mut CollectorConfig) {
+        let (issuer, audience) = (self.text("OIDC_ISSUER_URL"), self.text("OIDC_AUDIENCE"));
+        match (issuer.map(str::to_owned), audience.map(str::to_owned)) {
+            (Some(issuer), Some(audience)) => {
+                config.receivers.otlp.auth.oidc = Some(Oidc { issuer, audience, ca_file: None });
+                if token(self.variables).is_some() {
+                    self.warn("OTLP_AUTH_TOKEN", "no effect beside OIDC_ISSUER_URL");
+                }
             }
+            (Some(_), None) => self.problems.push(Problem::new("OIDC_AUDIENCE", "OIDC_ISSUER_URL needs it; set it")),
+            (None, Some(_)) => self.problems.push(Problem::new("OIDC_ISSUER_URL", "OIDC_AUDIENCE needs it; set it")),
+            (None, None) => {}
         }
     }
 

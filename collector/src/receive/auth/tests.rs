@@ -21,7 +21,7 @@ fn a_token_stands_bare_or_after_its_scheme_in_any_case() {
 
 fn guard(files: &[&std::path::Path]) -> Result<Guard, GuardError> {
     let token_files = files.iter().map(|file| file.display().to_string()).collect();
-    Guard::new(&crds::config::Auth { token_files, oidc: None })
+    Guard::new(&crds::config::Auth { token_files, oidc: None }, None)
 }
 
 #[tokio::test]
@@ -37,6 +37,14 @@ async fn any_token_of_any_file_is_let_in_and_no_other() {
     for unknown in ["key-4", "key-", "key-11", "key-1 key-2", "Basic key-1"] {
         assert_eq!(guard.check(&headers(unknown)).await, Err(Denied::Unauthenticated), "{unknown}");
     }
+}
+
+#[tokio::test]
+async fn a_token_from_outside_of_the_configuration_is_asked_for_where_that_asks_for_nothing() {
+    let guard = Guard::new(&crds::config::Auth::default(), Some("key-1")).unwrap();
+    assert_eq!(guard.check(&headers("Bearer key-1")).await, Ok(()));
+    assert_eq!(guard.check(&headers("key-2")).await, Err(Denied::Unauthenticated));
+    assert_eq!(guard.check(&HeaderMap::new()).await, Err(Denied::Unauthenticated));
 }
 
 #[tokio::test]

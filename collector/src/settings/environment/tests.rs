@@ -81,11 +81,11 @@ fn a_hopeless_value_is_a_problem_that_names_its_variable() {
         ("HYPERDX_OTEL_EXPORTER_RECONCILE_TABLE_TTL", "maybe"),
         ("HYPERDX_OTEL_BATCH_SEND_BATCH_SIZE", "many"),
         ("HYPERDX_OTEL_BATCH_TIMEOUT", "5"),
-        ("OTLP_AUTH_TOKEN", "s3cret"),
-        ("OIDC_ISSUER_URL", "https://id.example"),
+        ("OIDC_AUDIENCE", "otel"),
     ] {
         let problems = gateway(&variables(&[(name, text)])).unwrap_err();
-        assert_eq!(problems.iter().map(|problem| problem.field.as_str()).collect::<Vec<_>>(), [name], "{text}");
+        let wanted = if name == "OIDC_AUDIENCE" { "OIDC_ISSUER_URL" } else { name };
+        assert_eq!(problems.iter().map(|problem| problem.field.as_str()).collect::<Vec<_>>(), [wanted], "{text}");
     }
 }
 
@@ -104,12 +104,21 @@ fn what_is_not_supported_is_told_once_and_by_name() {
 
 #[test]
 fn secrets_stay_out_of_the_document_and_out_of_sight() {
-    let variables = variables(&[("CLICKHOUSE_PASSWORD", "hunter2")]);
+    let variables = variables(&[("CLICKHOUSE_PASSWORD", "hunter2"), ("OTLP_AUTH_TOKEN", "s3cret")]);
     let told = gateway(&variables).unwrap();
     let login = login(&variables);
     assert!(matches!(&login.username, Some(Secret::Text(name)) if name == "default"));
-    let shown = format!("{told:?} {login:?} {}", serde_json::to_string(&told.config).unwrap());
-    assert!(!shown.contains("hunter2"), "{shown}");
+    let token = token(&variables);
+    assert!(matches!(&token, Some(Secret::Text(token)) if token == "s3cret"));
+    let shown = format!("{told:?} {login:?} {token:?} {}", serde_json::to_string(&told.config).unwrap());
+    assert!(!shown.contains("hunter2") && !shown.contains("s3cret"), "{shown}");
+}
+
+#[test]
+fn oidc_goes_before_a_token() {
+    let pairs = [("OIDC_ISSUER_URL", "https://id.example"), ("OIDC_AUDIENCE", "otel"), ("OTLP_AUTH_TOKEN", "s3cret")];
+    assert_eq!(value(&pairs, "/receivers/otlp/auth/oidc/issuer"), "https://id.example");
+    assert!(told(&pairs).warnings[0].starts_with("OTLP_AUTH_TOKEN"));
 }
 
 #[test]
