@@ -155,8 +155,7 @@ impl Case {
     pub const fn rows(&self) -> usize {
         match self.records {
             0..10 => 40_000,
-            10..500 => 300_000,
-            _ => 500_000,
+            _ => 300_000,
         }
     }
 }

@@ -92,9 +92,10 @@ async fn main() -> anyhow::Result<ExitCode> {
                 Ok(result) => report.add(result),
                 Err(error) => report.fail(*system, &case, &error),
             }
+            // Every time: a run that is broken off has told what it knows.
+            write(&args.json, &report.json()?)?;
         }
     }
-    write(&args.json, &report.json()?)?;
     if let Some(plot) = &args.plot {
         write(plot, &report.svg())?;
     }

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::cases::{Case, Encoding, Signal, Transport};
+use crate::stored::Content;
 use crate::system::System;
 
 mod machine;
@@ -30,7 +31,7 @@ pub struct Row {
     pub rows_per_second: f64,
     pub rows_per_part: f64,
     pub retries: u64,
-    pub content: String,
+    pub content: Content,
 }
 
 #[derive(Debug)]
@@ -70,6 +71,8 @@ struct Line {
     retries: u64,
     /// Whether the rows are those of the first system of the same case; absent where they cannot be.
     rows_equal: Option<bool>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    differs_in: Vec<String>,
 }
 
 impl Report {
@@ -88,15 +91,15 @@ impl Report {
         self.failures.push(failure);
     }
 
-    /// Our collector stored what was sent, and the others' rows are the same wherever they stored all of theirs. What
-    /// a peer lost or could not do is a result, not a failed run.
+    /// Our collector stored what was sent, and the rows of the collector it replaces are the same where that one stored
+    /// all of them. What a peer lost or could not do is a result, not a failed run.
     pub fn is_complete(&self) -> bool {
         let is_good = |row: &Row| {
             let is_whole = row.rows_sent == row.rows_stored;
-            if row.system == System::ClickstackCollector {
-                is_whole
-            } else {
-                !is_whole || self.equal(row) != Some(false)
+            match row.system {
+                System::ClickstackCollector => is_whole,
+                System::Otelcol => !is_whole || self.equal(row) != Some(false),
+                System::Rotel => true,
             }
         };
         let is_ours = |failure: &String| failure.starts_with(System::ClickstackCollector.name());
@@ -119,6 +122,12 @@ impl Report {
         for row in &self.rows {
             let _ = writeln!(text, "{}", Self::line(row, self.equal(row)));
         }
+        for row in &self.rows {
+            let columns = self.differs_in(row).unwrap_or_default();
+            if !columns.is_empty() {
+                let _ = writeln!(text, "not equal: {} {} in {}", row.system.name(), row.case, columns.join(", "));
+            }
+        }
         for failure in &self.failures {
             let _ = writeln!(text, "failed: {failure}");
         }
@@ -127,8 +136,12 @@ impl Report {
 
     /// Whether a row's content is that of the first row of its case.
     fn equal(&self, row: &Row) -> Option<bool> {
+        self.differs_in(row).map(|columns| columns.is_empty())
+    }
+
+    fn differs_in(&self, row: &Row) -> Option<Vec<String>> {
         let first = self.rows.iter().find(|other| other.case == row.case && other.transforms)?;
-        row.transforms.then(|| first.content == row.content)
+        row.transforms.then(|| row.content.differs_in(&first.content))
     }
 
     fn record(&self, row: &Row) -> Line {
@@ -149,6 +162,7 @@ impl Report {
             rows_per_part: row.rows_per_part.round(),
             retries: row.retries,
             rows_equal: self.equal(row),
+            differs_in: self.differs_in(row).unwrap_or_default(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What ClickHouse has of it: comes in a table, goes out its rows, one number for their content, and that the server
 //! is done with them. Must not wait without a bound.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use tests::clickhouse::ClickHouse;
@@ -59,26 +60,56 @@ pub async fn inserted_parts(engine: &ClickHouse, table: &str) -> anyhow::Result<
     Ok(engine.query(&sql).await?.parse()?)
 }
 
-/// The sum of a hash over the inserted columns of every row: the same rows in any order give the same number. Keys of
-/// maps count in any order and times of metrics in whole seconds, since those differ between systems without harm.
-pub async fn content(engine: &ClickHouse, table: &str) -> anyhow::Result<String> {
+/// What the rows of a table hold, in numbers: the same rows in any order give the same.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Content {
+    /// Over whole rows.
+    rows: String,
+    /// Over each column, to say where rows differ.
+    columns: BTreeMap<String, String>,
+}
+
+impl Content {
+    /// The columns that differ; empty when every row is equal.
+    pub fn differs_in(&self, other: &Content) -> Vec<String> {
+        if self.rows == other.rows {
+            return Vec::new();
+        }
+        let differs = |(name, hash): (&String, &String)| (other.columns.get(name) != Some(hash)).then(|| name.clone());
+        let columns: Vec<String> = self.columns.iter().filter_map(differs).collect();
+        if columns.is_empty() { vec!["rows".into()] } else { columns }
+    }
+}
+
+/// Sums of hashes over the inserted columns of every row. Keys of maps count in any order and times of metrics in whole
+/// seconds, since those differ between systems without harm; severities count in lower case.
+pub async fn content(engine: &ClickHouse, table: &str) -> anyhow::Result<Content> {
     let columns = engine
         .query(&format!(
             "SELECT name, type FROM system.columns WHERE database = '{DATABASE}' AND table = '{table}' \
              AND default_kind = '' ORDER BY position FORMAT TSVRaw"
         ))
         .await?;
-    let comparable = |line: &str| {
-        let (name, kind) = line.split_once('\t')?;
-        Some(match kind {
-            _ if name == "SeverityText" => format!("lower(`{name}`)"),
-            _ if kind.starts_with("Map(") => format!("mapSort(`{name}`)"),
-            _ if kind.starts_with("Array(Map(") => format!("arrayMap(m -> mapSort(m), `{name}`)"),
-            _ if name == "TimeUnix" || name == "StartTimeUnix" => format!("toDateTime(`{name}`)"),
-            _ if name == "Exemplars.TimeUnix" => format!("arrayMap(t -> toDateTime(t), `{name}`)"),
-            _ => format!("`{name}`"),
-        })
+    let columns: Vec<(&str, String)> =
+        columns.lines().filter_map(|line| line.split_once('\t')).map(comparable).collect();
+    let hashes: Vec<String> =
+        columns.iter().map(|(name, value)| format!("toString(sum(cityHash64({value}))) AS `{name}`")).collect();
+    let values: Vec<&str> = columns.iter().map(|(_, value)| value.as_str()).collect();
+    let table = format!("{DATABASE}.{table} AS t");
+    let rows = engine.query(&format!("SELECT sum(cityHash64({})) FROM {table}", values.join(", "))).await?;
+    let sums = engine.query_rows(&format!("SELECT {} FROM {table}", hashes.join(", "))).await?;
+    Ok(Content { rows, columns: sums.into_iter().next().unwrap_or_default() })
+}
+
+/// A column and what of it counts.
+fn comparable<'a>((name, kind): (&'a str, &str)) -> (&'a str, String) {
+    let value = match kind {
+        _ if name == "SeverityText" => format!("lower(t.`{name}`)"),
+        _ if kind.starts_with("Map(") => format!("mapSort(t.`{name}`)"),
+        _ if kind.starts_with("Array(Map(") => format!("arrayMap(m -> mapSort(m), t.`{name}`)"),
+        _ if name == "TimeUnix" || name == "StartTimeUnix" => format!("toDateTime(t.`{name}`)"),
+        _ if name == "Exemplars.TimeUnix" => format!("arrayMap(m -> toDateTime(m), t.`{name}`)"),
+        _ => format!("t.`{name}`"),
     };
-    let list: Vec<String> = columns.lines().filter_map(comparable).collect();
-    engine.query(&format!("SELECT sum(cityHash64({})) FROM {DATABASE}.{table}", list.join(", "))).await
+    (name, value)
 }
