@@ -1,15 +1,35 @@
-//! Rows as they stand in ClickHouse, against what was sent.
+//! Rows as they stand in ClickHouse, against what was sent: a record with everything and a bare one, for every table.
 
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use std::collections::BTreeMap;
+
+use crds::config::{CollectorConfig, Retention};
+use crds::quantity::Duration;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList};
-use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::resource::v1::Resource;
-use serde_json::{Value as Json, json};
-use tests::clickhouse::{ClickHouse, Options};
+use prost::Message;
+use serde_json::Value as Json;
+use tests::clickhouse::ClickHouse;
 use tests::collector::Collector;
-use tests::ledger::{Ledger, Mode};
-use tests::otlp::{OtlpGrpc, OtlpHttp, Rows};
+use tests::http::Http;
+
+mod logs;
+mod metrics;
+mod old_tables;
+mod sessions;
+mod traces;
+
+/// A gateway to tables that keep the rows of these tests, whose times are written down here, for as long as they are
+/// run: a merge drops what is older than the retention.
+async fn gateway(engine: &ClickHouse) -> Collector {
+    let keep = |config: &mut CollectorConfig| {
+        let years: Duration = "175200h".parse().unwrap();
+        if let Some(clickhouse) = &mut config.clickhouse {
+            clickhouse.retention = Retention { logs: years, traces: years, metrics: years, sessions: years };
+        }
+    };
+    Collector::gateway(engine, keep).await.unwrap()
+}
 
 fn any(value: Value) -> Option<AnyValue> {
     Some(AnyValue { value: Some(value) })
@@ -23,139 +43,60 @@ fn text(key: &str, value: &str) -> KeyValue {
     pair(key, any(Value::StringValue(value.into())))
 }
 
-/// A record with a value of every kind, keys out of order, and a bare one.
-fn records() -> Vec<LogRecord> {
-    let nested = KeyValueList { values: vec![text("z", "<&>\u{2028}"), pair("a", any(Value::DoubleValue(0.5)))] };
-    let list = ArrayValue { values: vec![any(Value::IntValue(1)).unwrap(), AnyValue { value: None }] };
-    let full = LogRecord {
-        time_unix_nano: 1_790_000_000_123_456_789,
-        observed_time_unix_nano: 1,
-        severity_number: 13,
-        severity_text: "Warning".into(),
-        body: any(Value::KvlistValue(nested.clone())),
-        attributes: vec![
-            text("text", "hé\"llo"),
-            pair("array", any(Value::ArrayValue(list))),
-            pair("bool", any(Value::BoolValue(true))),
-            pair("bytes", any(Value::BytesValue(vec![0, 255, 16]))),
-            pair("double", any(Value::DoubleValue(1e21))),
-            pair("empty", None),
-            pair("int", any(Value::IntValue(-42))),
-            pair("map", any(Value::KvlistValue(nested))),
-            pair("nan", any(Value::DoubleValue(f64::NAN))),
-        ],
-        flags: 0x0000_0101,
-        trace_id: (0..16).collect(),
-        span_id: vec![0xab; 8],
-        event_name: "order.placed".into(),
-        ..Default::default()
-    };
-    let bare =
-        LogRecord { observed_time_unix_nano: 1_790_000_000_000_000_000, trace_id: vec![0; 16], ..Default::default() };
-    vec![full, bare]
+fn int(key: &str, value: i64) -> KeyValue {
+    pair(key, any(Value::IntValue(value)))
 }
 
-fn request() -> ExportLogsServiceRequest {
-    let scope = InstrumentationScope {
+fn resource() -> Option<Resource> {
+    let attributes = vec![text("service.name", "shop"), text("rum.sessionId", "s-1"), text("k8s.pod.name", "shop-0")];
+    Some(Resource { attributes, dropped_attributes_count: 9, ..Default::default() })
+}
+
+fn scope() -> Option<InstrumentationScope> {
+    Some(InstrumentationScope {
         name: "lib".into(),
         version: "1.2".into(),
         attributes: vec![text("scope.key", "s")],
-        ..Default::default()
-    };
-    let scope_logs = ScopeLogs { scope: Some(scope), log_records: records(), schema_url: "https://scope".into() };
-    let resource = Resource {
-        attributes: vec![text("service.name", "shop"), text("k8s.pod.name", "shop-0")],
-        ..Default::default()
-    };
-    let logs =
-        ResourceLogs { resource: Some(resource), scope_logs: vec![scope_logs], schema_url: "https://resource".into() };
-    ExportLogsServiceRequest { resource_logs: vec![logs] }
+        dropped_attributes_count: 3,
+    })
 }
 
-fn expected() -> Vec<Json> {
-    let shared = json!({
-        "ServiceName": "shop",
-        "ResourceSchemaUrl": "https://resource",
-        "ResourceAttributes": {"k8s.pod.name": "shop-0", "service.name": "shop"},
-        "ScopeSchemaUrl": "https://scope",
-        "ScopeName": "lib",
-        "ScopeVersion": "1.2",
-        "ScopeAttributes": {"scope.key": "s"},
-        "__hdx_materialized_k8s.pod.name": "shop-0",
-    });
-    let map = r#"{"a":0.5,"z":"<&>\u2028"}"#;
-    let full = json!({
-        "Timestamp": "1790000000.123456789", "TraceId": "000102030405060708090a0b0c0d0e0f",
-        "SpanId": "abababababababab", "TraceFlags": 1, "SeverityText": "warning", "SeverityNumber": 13, "Body": map,
-        "LogAttributes": {
-            "a": "0.5", "array.0": "1", "array.1": "", "bool": "true", "bytes": "AP8Q", "double": "1e+21", "empty": "",
-            "int": "-42", "map.a": "0.5", "map.z": "<&>\u{2028}", "nan": "NaN", "text": "hé\"llo", "z": "<&>\u{2028}",
-        },
-        "EventName": "order.placed",
-    });
-    let bare = json!({
-        "Timestamp": "1790000000", "TraceId": "", "SpanId": "", "TraceFlags": 0, "SeverityText": "info",
-        "SeverityNumber": 9, "Body": "", "LogAttributes": {}, "EventName": "",
-    });
-    [full, bare].into_iter().map(|row| merged(row, &shared)).collect()
-}
-
-fn merged(mut row: Json, shared: &Json) -> Json {
-    let fields = shared.as_object().unwrap().clone();
-    row.as_object_mut().unwrap().extend(fields);
+/// The fields of one row and of another, whose ones count.
+fn merged(mut row: Json, other: &Json) -> Json {
+    row.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
     row
 }
 
-#[tokio::test]
-async fn every_field_of_a_record_is_stored_as_the_contract_says() {
-    let engine = ClickHouse::start(Options::default()).await.unwrap();
-    let gateway = Collector::gateway(&engine, |_| {}).await.unwrap();
-    assert!(OtlpHttp::new(&gateway.http()).send(&request()).await.is_accepted());
-    let sql = "SELECT * REPLACE (toString(toDecimal64(Timestamp, 9)) AS Timestamp), `__hdx_materialized_k8s.pod.name` \
-               FROM otel.otel_logs ORDER BY SeverityNumber DESC";
-    let rows: Vec<Json> = engine.query_rows(sql).await.unwrap();
-    for (stored, expected) in rows.iter().zip(expected()) {
-        let strip =
-            |row: &Json| row.as_object().unwrap().clone().into_iter().collect::<std::collections::BTreeMap<_, _>>();
-        assert_eq!(strip(stored), strip(&expected));
-    }
-    assert_eq!(rows.len(), 2);
+/// Sends a request of a signal, which is taken; the body of the answer.
+async fn post(gateway: &Collector, signal: &str, request: &impl Message) -> Vec<u8> {
+    let url = format!("{}/v1/{signal}", gateway.http());
+    let headers = [("content-type", "application/x-protobuf")];
+    let answer = Http::default().post(&url, &headers, request.encode_to_vec().into()).await.unwrap();
+    assert!(answer.status.is_success(), "{}: {}", answer.status, answer.text());
+    answer.body.to_vec()
 }
 
-#[tokio::test]
-async fn a_large_request_arrives_exactly_once_over_either_transport_and_through_an_agent() {
-    let engine = ClickHouse::start(Options::default()).await.unwrap();
-    let gateway = Collector::gateway(&engine, |_| {}).await.unwrap();
-    let agent = Collector::agent(&gateway.grpc()).await.unwrap();
-    let rows = Rows::new("large", 1);
-    let mut ledger = Ledger::new("large", Mode::ExactlyOnce);
-    for (index, collector) in [&gateway, &agent].into_iter().enumerate() {
-        let first = index as u64 * 40_000;
-        let answer = OtlpHttp::new(&collector.http()).send(&rows.request(first..first + 20_000)).await;
-        assert!(answer.is_accepted(), "{answer:?}");
-        ledger.enter(first..first + 20_000, &answer);
-        let answer =
-            OtlpGrpc::new(&collector.grpc()).unwrap().send(&rows.request(first + 20_000..first + 40_000)).await;
-        assert!(answer.is_accepted(), "{answer:?}");
-        ledger.enter(first + 20_000..first + 40_000, &answer);
+/// The rows of a query, column by column; a number is equal to itself whether or not it has a point.
+async fn same_rows(engine: &ClickHouse, sql: &str, expected: Vec<Json>) {
+    let rows: Vec<BTreeMap<String, Json>> = engine.query_rows(sql).await.unwrap();
+    assert_eq!(rows.len(), expected.len(), "{sql}");
+    for (stored, expected) in rows.into_iter().zip(expected) {
+        let expected: BTreeMap<String, Json> = serde_json::from_value(expected).unwrap();
+        let names = |row: &BTreeMap<String, Json>| row.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&stored), names(&expected), "{sql}");
+        for (name, cell) in stored {
+            assert_eq!(plain(&cell), plain(&expected[&name]), "{name} of {sql}");
+        }
     }
-    let account = ledger.check(&engine, "otel.otel_logs").await.unwrap();
-    assert_eq!(account.stored, 80_000);
-    let sent = gateway.metric("otelcol_exporter_sent_log_records_total{exporter=\"clickhouse\"}").await.unwrap();
-    assert_eq!(sent as u64, 80_000);
 }
 
-#[tokio::test]
-async fn more_keys_than_a_byte_can_count_are_stored() {
-    let engine = ClickHouse::start(Options::default()).await.unwrap();
-    let gateway = Collector::gateway(&engine, |_| {}).await.unwrap();
-    let attributes = |row: u32| (0..40).map(|key| text(&format!("key.{}", (row * 40 + key) % 1_000), "v")).collect();
-    let log_records = (0..200)
-        .map(|row| LogRecord { time_unix_nano: 1, attributes: attributes(row), ..Default::default() })
-        .collect();
-    let scope_logs = vec![ScopeLogs { log_records, ..Default::default() }];
-    let request = ExportLogsServiceRequest { resource_logs: vec![ResourceLogs { scope_logs, ..Default::default() }] };
-    assert!(OtlpGrpc::new(&gateway.grpc()).unwrap().send(&request).await.is_accepted());
-    let sql = "SELECT count(), uniqExact(arrayJoin(mapKeys(LogAttributes))) FROM otel.otel_logs";
-    assert_eq!(engine.query(sql).await.unwrap(), "8000\t1000");
+fn plain(cell: &Json) -> Json {
+    match cell {
+        Json::Array(cells) => cells.iter().map(plain).collect(),
+        Json::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() && float.fract() == 0.0 => (float as i64).into(),
+            _ => cell.clone(),
+        },
+        other => other.clone(),
+    }
 }
