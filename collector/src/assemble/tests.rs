@@ -12,6 +12,11 @@ use crate::{
     delivery::Transport,
 };
 
+mod cell;
+mod equality;
+mod native;
+mod oracle;
+
 const DAY: u64 = 86_400_000_000_000;
 
 fn assembler(rows: usize) -> Assembler {

@@ -120,4 +120,4 @@ fn scope<'a>(message: &'a [u8], scope: &mut Scope<'a>) -> Result<(), Malformed> 
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
