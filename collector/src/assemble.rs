@@ -76,7 +76,7 @@ impl Assembler {
 
     /// Takes a delivery; returns the blocks that are full with it.
     pub fn take(&mut self, delivery: Delivery, now: Instant) -> Vec<Block> {
-        let Delivery { signal, body, transport, ack } = delivery;
+        let Delivery { signal, body, transport, ack, turn: _turn } = delivery;
         match self.decode(signal, &body, now) {
             Ok(Taken { records, rejected }) => {
                 self.metrics.accepted(signal, transport, records);

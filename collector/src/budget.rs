@@ -1,8 +1,8 @@
 //! Bytes in flight: the one admission limit of the process.
 //!
 //! Comes in: the size of something a receiver is about to hold. Goes out: a permit, or none when the sum would
-//! pass the limit. Must not wait: a receiver that cannot admit answers "retry" at once, and the sender waits
-//! instead of this process's memory.
+//! pass the limit. Waiting is for those who hold nothing yet: a receiver that cannot admit what it has answers "retry"
+//! at once, and the sender waits instead of this process's memory.
 
 use std::sync::Arc;
 
@@ -33,6 +33,12 @@ impl Budget {
     pub fn admit(&self, bytes: usize) -> Option<Permit> {
         let units = u32::try_from(bytes.div_ceil(UNIT)).ok()?;
         Arc::clone(&self.units).try_acquire_many_owned(units).ok().map(Permit)
+    }
+
+    /// A share of so many bytes as soon as there is room, in the order of asking. More than everything is everything.
+    pub async fn wait(&self, bytes: usize) -> Option<Permit> {
+        let units = u32::try_from(bytes.div_ceil(UNIT).min(self.total)).ok()?;
+        Arc::clone(&self.units).acquire_many_owned(units).await.ok().map(Permit)
     }
 
     /// Bytes in all.

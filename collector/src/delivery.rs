@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{ack::Ack, signal::Signal};
+use crate::{ack::Ack, budget::Permit, signal::Signal};
 
 /// An OTLP `Export…ServiceRequest` as it came off the wire, content encoding removed.
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub struct Delivery {
     pub body: Bytes,
     pub transport: Transport,
     pub ack: Ack,
+    /// Its turn among the bodies that wait to be opened. Dropped as soon as that is done, and another is read.
+    pub turn: Option<Permit>,
 }
 
 /// How it came, as OpenTelemetry's own metrics label it.

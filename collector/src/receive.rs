@@ -15,12 +15,13 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
     ack::{Ack, Outcome},
-    budget::{Budget, Permit},
+    budget::Budget,
     delivery::{Delivery, Transport},
     metrics::Pipeline,
     signal::Signal,
 };
 
+use body::Message;
 use pool::Pool;
 
 pub mod auth;
@@ -43,11 +44,18 @@ pub type Answer = http_body_util::combinators::UnsyncBoxBody<Bytes, std::convert
 /// fault of ours. Past it the sender is told to send again.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
+/// Bytes of bodies that are being read or wait to be opened. The line opens some hundred megabytes a second: this much
+/// keeps it busy while senders that were answered together send together again, and the rest of what they send waits in
+/// their sockets instead of in memory.
+const AHEAD: usize = 16 << 20;
+
 /// Where receivers hand on what they get.
 #[derive(Clone, Debug)]
 pub struct Intake {
     deliveries: mpsc::Sender<Delivery>,
     budget: Budget,
+    /// Whose turn it is to be read; see [`AHEAD`].
+    ahead: Budget,
     /// Largest request, in bytes, after decompression.
     request_limit: usize,
     metrics: Arc<Pipeline>,
@@ -90,14 +98,14 @@ impl Intake {
     ) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let unfolding = Arc::new(Semaphore::new(cores));
-        Self { deliveries, budget, request_limit, metrics, pool: Pool::default(), unfolding }
+        Self { deliveries, budget, ahead: Budget::new(AHEAD), request_limit, metrics, pool: Pool::default(), unfolding }
     }
 
     /// Hands on a request and waits for its outcome.
-    async fn deliver(&self, signal: Signal, transport: Transport, body: Bytes, permit: Permit) -> Outcome {
+    async fn deliver(&self, signal: Signal, transport: Transport, message: Message) -> Outcome {
         let begin = Instant::now();
-        let (ack, answer) = Ack::new(permit);
-        let delivery = Delivery { signal, body, transport, ack };
+        let (ack, answer) = Ack::new(message.permit);
+        let delivery = Delivery { signal, body: message.body, transport, ack, turn: message.turn };
         // A line that is gone has dropped the delivery, and dropping it answers "retry".
         let wait = async {
             let _ = self.deliveries.send(delivery).await;

@@ -76,7 +76,7 @@ fn blocks(signal: Signal, message: &[u8]) -> Vec<Block> {
     let (ack, _answer) = Ack::new(permit);
     let body = message.to_vec().into();
     let now = Instant::now();
-    let mut blocks = assembler.take(Delivery { signal, body, transport: Transport::Http, ack }, now);
+    let mut blocks = assembler.take(Delivery { signal, body, transport: Transport::Http, ack, turn: None }, now);
     blocks.extend(assembler.finish(now));
     blocks
 }

@@ -33,7 +33,7 @@ fn request(times: &[u64]) -> Vec<u8> {
 
 fn delivery(body: Vec<u8>) -> (Delivery, Answer) {
     let (ack, answer) = Ack::new(Budget::new(1 << 20).admit(1).unwrap());
-    (Delivery { signal: Signal::Logs, body: body.into(), transport: Transport::Http, ack }, answer)
+    (Delivery { signal: Signal::Logs, body: body.into(), transport: Transport::Http, ack, turn: None }, answer)
 }
 
 fn outcome(answer: Answer) -> Outcome {

@@ -77,11 +77,8 @@ impl<'a> Attempts<'a> {
     fn heed(&mut self, verdict: Verdict, server: Server, slot: &Slot) {
         match verdict {
             Verdict::Slower => slot.slow_down(Instant::now()),
-            // It has written nothing, or what it has is known to its replicas.
-            Verdict::Elsewhere => {
-                self.inserter.client.pass_over(server);
-                self.bound = None;
-            }
+            // Another is asked next, where its table is replicated: what this one may have written it has told.
+            Verdict::Elsewhere => self.inserter.client.pass_over(server),
             Verdict::MissingTable => self.inserter.stale_schema.notify_one(),
             Verdict::StaleSchema => {
                 self.are_columns_in_doubt = true;

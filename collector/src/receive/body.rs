@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body, Frame, Incoming};
 
 use super::{
     Intake, Refused,
@@ -21,6 +21,19 @@ const FRAME_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long the rest of a refused body is read.
 const DISCARD_WITHIN: Duration = Duration::from_secs(2);
+
+/// The longest a body waits for its turn, holding nothing: half of what senders wait for their answer.
+const TURN_WITHIN: Duration = Duration::from_secs(5);
+
+/// The longest pause inside a body before its turn goes to somebody who does send.
+const FRAME_IN_TURN: Duration = Duration::from_secs(1);
+
+/// A compressed body counts as so many times its size: what it waits as is its unfolded form.
+const FOLD: usize = 5;
+
+/// What a body counts for at the least, and one that does not say its size: the mean of large requests.
+const UNKNOWN: usize = 256 << 10;
+const SMALLEST: usize = 4 << 10;
 
 /// As much of a claimed length is made room for at once, when the first bytes of it have come.
 const CLAIM: usize = 1 << 20;
@@ -46,14 +59,28 @@ pub(super) struct Packing {
     pub(super) format: Format,
 }
 
+/// A body, admitted.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) body: Bytes,
+    pub(super) permit: Permit,
+    /// Its turn among those that are read and not opened yet, unless it was given up.
+    pub(super) turn: Option<Permit>,
+}
+
 impl Intake {
     /// Reads a body as it comes, admitting it piece by piece. After a refusal what is left is read and thrown away for
     /// a moment, or the sender would see a broken connection instead of the answer.
-    pub(super) async fn read(&self, transport: Transport, mut body: Incoming) -> Result<(Bytes, Permit), Outcome> {
-        match self.take(&mut body).await {
-            Ok((whole, permit)) => {
-                self.metrics.received(transport, whole.len());
-                Ok((whole, permit))
+    pub(super) async fn read(
+        &self,
+        transport: Transport,
+        encoding: Encoding,
+        mut body: Incoming,
+    ) -> Result<Message, Outcome> {
+        match self.take(&mut body, encoding).await {
+            Ok(message) => {
+                self.metrics.received(transport, message.body.len());
+                Ok(message)
             }
             Err(refused) => {
                 discard(body).await;
@@ -62,18 +89,27 @@ impl Intake {
         }
     }
 
-    async fn take(&self, body: &mut Incoming) -> Result<(Bytes, Permit), Refused> {
+    /// Waits until it is this body's turn. What it claims to be is believed for as long as it keeps coming.
+    async fn turn(&self, body: &Incoming, encoding: Encoding) -> Result<Permit, Refused> {
+        let claimed = body.size_hint().exact().map_or(UNKNOWN, |size| usize::try_from(size).unwrap_or(usize::MAX));
+        let fold = if encoding == Encoding::Identity { 1 } else { FOLD };
+        let bytes = claimed.saturating_mul(fold).max(SMALLEST);
+        let turn = tokio::time::timeout(TURN_WITHIN, self.ahead.wait(bytes)).await;
+        turn.ok().flatten().ok_or(Refused::Budget)
+    }
+
+    async fn take(&self, body: &mut Incoming, encoding: Encoding) -> Result<Message, Refused> {
         let claimed = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         if claimed > self.request_limit {
             return Err(Refused::TooLarge);
         }
+        let mut turn = Some(self.turn(body, encoding).await?);
         let mut permit = self.budget.admit(1).ok_or(Refused::Budget)?;
         // A body of one frame stays where it is.
         let mut first = Bytes::new();
         let mut whole = Vec::new();
         loop {
-            let next = tokio::time::timeout(FRAME_WITHIN, body.frame()).await.map_err(|_| Refused::Broken)?;
-            let Some(frame) = next else { break };
+            let Some(frame) = next_frame(body, &mut turn).await? else { break };
             let Ok(data) = frame.map_err(|_| Refused::Broken)?.into_data() else { continue };
             let length = first.len() + whole.len() + data.len();
             if length > self.request_limit {
@@ -91,7 +127,8 @@ impl Intake {
             }
             whole.extend_from_slice(&data);
         }
-        Ok((if whole.is_empty() { first } else { self.pool.body(whole) }, permit))
+        let body = if whole.is_empty() { first } else { self.pool.body(whole) };
+        Ok(Message { body, permit, turn })
     }
 
     /// Makes the permit large enough for so many bytes, in steps that need not be asked for often.
@@ -106,27 +143,23 @@ impl Intake {
     }
 
     /// Undoes what stands around the message, admitting what comes out of it as it comes.
-    pub(super) async fn unpack(
-        &self,
-        body: Bytes,
-        packing: Packing,
-        mut permit: Permit,
-    ) -> Result<(Bytes, Permit), Outcome> {
+    pub(super) async fn unpack(&self, message: Message, packing: Packing) -> Result<Message, Outcome> {
         if packing.encoding == Encoding::Identity && packing.format == Format::Protobuf {
-            return Ok((body, permit));
+            return Ok(message);
         }
+        let Message { body, mut permit, turn } = message;
         if body.len() <= INLINE {
-            let message = self.unfold(body, packing, &mut permit)?;
-            return Ok((message, permit));
+            let body = self.unfold(body, packing, &mut permit)?;
+            return Ok(Message { body, permit, turn });
         }
-        let Ok(turn) = std::sync::Arc::clone(&self.unfolding).acquire_owned().await else {
+        let Ok(slot) = std::sync::Arc::clone(&self.unfolding).acquire_owned().await else {
             return Err(Outcome::retry());
         };
         let intake = self.clone();
         let unfolded = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            let message = intake.unfold(body, packing, &mut permit)?;
-            Ok((message, permit))
+            let _slot = slot;
+            let body = intake.unfold(body, packing, &mut permit)?;
+            Ok(Message { body, permit, turn })
         });
         unfolded.await.unwrap_or(Err(Outcome::retry()))
     }
@@ -183,6 +216,20 @@ impl From<InflateError> for Refused {
             InflateError::Corrupt => Self::Malformed,
         }
     }
+}
+
+/// The next part of a body. Whoever pauses gives its turn up and is still listened to.
+async fn next_frame(
+    body: &mut Incoming,
+    turn: &mut Option<Permit>,
+) -> Result<Option<Result<Frame<Bytes>, hyper::Error>>, Refused> {
+    if turn.is_some() {
+        match tokio::time::timeout(FRAME_IN_TURN, body.frame()).await {
+            Ok(frame) => return Ok(frame),
+            Err(_) => *turn = None,
+        }
+    }
+    tokio::time::timeout(FRAME_WITHIN, body.frame()).await.map_err(|_| Refused::Broken)
 }
 
 /// Reads what is left and throws it away, for a moment.

@@ -17,12 +17,12 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use super::{
     Answer, Intake, Refused,
     auth::{Denied, Guard},
-    body::{Format, Packing},
+    body::{Format, Message, Packing},
     full,
     inflate::Encoding,
     status::{Code, export_response, status},
 };
-use crate::{ack::Outcome, budget::Permit, delivery::Transport, signal::Signal};
+use crate::{ack::Outcome, delivery::Transport, signal::Signal};
 
 /// A flag and the length of the message.
 const PREFIX: usize = 5;
@@ -64,15 +64,16 @@ impl Grpc {
             return response;
         };
         let outcome = match self.message(body, signal, encoding).await {
-            Ok((message, permit)) => self.intake.deliver(signal, Transport::Grpc, message, permit).await,
+            Ok(message) => self.intake.deliver(signal, Transport::Grpc, message).await,
             Err(outcome) => outcome,
         };
         answer(signal, outcome)
     }
 
     /// The one message of a unary call.
-    async fn message(&self, body: Incoming, signal: Signal, encoding: Encoding) -> Result<(Bytes, Permit), Outcome> {
-        let (mut frame, permit) = self.intake.read(Transport::Grpc, body).await?;
+    async fn message(&self, body: Incoming, signal: Signal, encoding: Encoding) -> Result<Message, Outcome> {
+        let mut message = self.intake.read(Transport::Grpc, encoding, body).await?;
+        let frame = &mut message.body;
         if frame.len() < PREFIX {
             return Err(self.malformed("the request holds no message"));
         }
@@ -83,7 +84,7 @@ impl Grpc {
         }
         let encoding = if prefix[0] == 0 { Encoding::Identity } else { encoding };
         let packing = Packing { signal, transport: Transport::Grpc, encoding, format: Format::Protobuf };
-        self.intake.unpack(frame, packing, permit).await
+        self.intake.unpack(message, packing).await
     }
 
     fn malformed(&self, reason: &'static str) -> Outcome {

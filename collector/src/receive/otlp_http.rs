@@ -87,11 +87,11 @@ impl Http {
 
     async fn receive(&self, packing: Packing, body: Incoming) -> Outcome {
         let unpacked = async {
-            let (body, permit) = self.intake.read(packing.transport, body).await?;
-            self.intake.unpack(body, packing, permit).await
+            let message = self.intake.read(packing.transport, packing.encoding, body).await?;
+            self.intake.unpack(message, packing).await
         };
         match unpacked.await {
-            Ok((body, permit)) => self.intake.deliver(packing.signal, packing.transport, body, permit).await,
+            Ok(message) => self.intake.deliver(packing.signal, packing.transport, message).await,
             Err(outcome) => outcome,
         }
     }

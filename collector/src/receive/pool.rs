@@ -8,17 +8,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-/// Buffers kept, and the size of those worth keeping. Together at most 16 MiB, which is the price.
-const KEPT: usize = 16;
+/// Bytes of buffers kept, as many as bodies wait to be opened; and the size of those worth keeping.
+const KEPT: usize = super::AHEAD;
 const SIZES: std::ops::RangeInclusive<usize> = (64 << 10)..=(1 << 20);
 
 /// Clones share their buffers.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pool(Arc<Mutex<Vec<Vec<u8>>>>);
+pub(super) struct Pool(Arc<Mutex<Shelf>>);
+
+#[derive(Debug, Default)]
+struct Shelf {
+    buffers: Vec<Vec<u8>>,
+    bytes: usize,
+}
 
 impl Pool {
     pub(super) fn buffer(&self) -> Vec<u8> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+        let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let buffer = shelf.buffers.pop().unwrap_or_default();
+        shelf.bytes -= buffer.capacity();
+        buffer
     }
 
     /// A body in a buffer that comes back.
@@ -46,9 +55,10 @@ impl Drop for Lent {
     fn drop(&mut self) {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
-        let mut kept = self.pool.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < KEPT {
-            kept.push(buffer);
+        let mut shelf = self.pool.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if shelf.bytes + buffer.capacity() <= KEPT {
+            shelf.bytes += buffer.capacity();
+            shelf.buffers.push(buffer);
         }
     }
 }

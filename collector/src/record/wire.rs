@@ -51,6 +51,37 @@ impl<'a> Fields<'a> {
     /// The next field, if there is one.
     #[inline]
     pub fn next_field(&mut self) -> Result<Option<Field<'a>>, Malformed> {
+        match self.plain_field() {
+            Some(field) => Ok(Some(field)),
+            None => self.any_field(),
+        }
+    }
+
+    /// A field as most are: a number up to 15, and a short text or eight bytes.
+    #[inline]
+    fn plain_field(&mut self) -> Option<Field<'a>> {
+        let (key, rest) = self.rest.split_first()?;
+        let number = u32::from(*key >> 3);
+        if *key < 8 || *key >= 0x80 {
+            return None;
+        }
+        let (value, rest) = match key & 7 {
+            1 => {
+                let (bytes, rest) = rest.split_first_chunk()?;
+                (Wire::Fixed64(u64::from_le_bytes(*bytes)), rest)
+            }
+            2 => {
+                let (length, rest) = rest.split_first().filter(|(length, _)| **length < 0x80)?;
+                let (bytes, rest) = rest.split_at_checked(usize::from(*length))?;
+                (Wire::Bytes(bytes), rest)
+            }
+            _ => return None,
+        };
+        self.rest = rest;
+        Some((number, value))
+    }
+
+    fn any_field(&mut self) -> Result<Option<Field<'a>>, Malformed> {
         if self.rest.is_empty() {
             return Ok(None);
         }

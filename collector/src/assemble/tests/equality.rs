@@ -157,7 +157,7 @@ impl Line {
 
     fn take(&mut self, signal: Signal, body: Vec<u8>) -> Answer {
         let (ack, answer) = Ack::new(Budget::new(1).admit(1).unwrap());
-        let delivery = Delivery { signal, body: body.into(), transport: Transport::Grpc, ack };
+        let delivery = Delivery { signal, body: body.into(), transport: Transport::Grpc, ack, turn: None };
         self.blocks.extend(self.assembler.take(delivery, std::time::Instant::now()));
         answer
     }

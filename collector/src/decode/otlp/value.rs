@@ -33,6 +33,24 @@ pub(super) fn double(value: Wire<'_>, number: u32) -> Result<f64, Malformed> {
 /// A `KeyValue`.
 #[inline]
 pub(super) fn attribute(message: &[u8]) -> Result<Attribute<'_>, Malformed> {
+    match plain_attribute(message) {
+        Some(attribute) => Ok(attribute),
+        None => any_attribute(message),
+    }
+}
+
+/// A `KeyValue` as most are: a key and a text, both short, in this order and nothing else.
+#[inline]
+fn plain_attribute(message: &[u8]) -> Option<Attribute<'_>> {
+    let (head, rest) = message.split_first_chunk::<2>().filter(|(head, _)| head[0] == 0x0a && head[1] < 0x80)?;
+    let (key, rest) = rest.split_at_checked(usize::from(head[1]))?;
+    let (head, text) = rest.split_first_chunk::<4>()?;
+    let is_whole = usize::from(head[1]) == text.len() + 2 && usize::from(head[3]) == text.len();
+    let is_plain = head[0] == 0x12 && head[1] < 0x80 && head[2] == 0x0a && is_whole;
+    is_plain.then_some(Attribute { key, value: Value::String(text) })
+}
+
+fn any_attribute(message: &[u8]) -> Result<Attribute<'_>, Malformed> {
     let mut attribute = Attribute { key: &[], value: Value::Empty };
     let mut fields = Fields::of(message);
     while let Some((number, value)) = fields.next_field()? {
