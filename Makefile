@@ -71,6 +71,7 @@ target/senders/python/installed: tests/senders/python/requirements.txt
 	touch $@
 
 target/peers/otelcol/otelcol: tests/peers/otelcol.build.yaml
+	mkdir -p target/peers
 	go run go.opentelemetry.io/collector/cmd/builder@v0.149.0 --config $<
 	touch $@
 

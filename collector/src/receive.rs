@@ -47,7 +47,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Bytes of bodies that are being read or wait to be opened. The line opens some hundred megabytes a second: this much
 /// keeps it busy while senders that were answered together send together again, and the rest of what they send waits in
 /// their sockets instead of in memory.
-const AHEAD: usize = 16 << 20;
+pub const AHEAD: usize = 16 << 20;
 
 /// Where receivers hand on what they get.
 #[derive(Clone, Debug)]
@@ -93,12 +93,13 @@ impl Intake {
     pub fn new(
         deliveries: mpsc::Sender<Delivery>,
         budget: Budget,
+        ahead: Budget,
         request_limit: usize,
         metrics: Arc<Pipeline>,
     ) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let unfolding = Arc::new(Semaphore::new(cores));
-        Self { deliveries, budget, ahead: Budget::new(AHEAD), request_limit, metrics, pool: Pool::default(), unfolding }
+        Self { deliveries, budget, ahead, request_limit, metrics, pool: Pool::default(), unfolding }
     }
 
     /// Hands on a request and waits for its outcome.

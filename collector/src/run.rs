@@ -14,7 +14,7 @@ use crate::{
     budget::Budget,
     insert::Client,
     metrics::{BudgetGauge, Pipeline, ProcessReadings},
-    receive::Intake,
+    receive::{AHEAD, Intake},
     role::{Outlet, outlet},
     schema::Schema,
     settings::Settings,
@@ -39,7 +39,8 @@ pub async fn run(settings: Settings) -> Result<()> {
     registry.register_collector(Box::new(ProcessReadings::starting_now()));
     let metrics = Arc::new(Pipeline::new(&mut registry));
     let budget = Budget::new(settings.memory_budget);
-    registry.register_collector(Box::new(BudgetGauge(budget.clone())));
+    let ahead = Budget::new(AHEAD);
+    registry.register_collector(Box::new(BudgetGauge { held: budget.clone(), ahead: ahead.clone() }));
 
     let (stop, stopping) = watch::channel(false);
     let (drain, draining) = watch::channel(false);
@@ -49,7 +50,7 @@ pub async fn run(settings: Settings) -> Result<()> {
         line: (outlet(settings.config.role) == Outlet::ClickHouse).then(|| Arc::clone(&metrics.progress)),
         stopping,
     };
-    let intake = Intake::new(line.deliveries, budget, settings.request_limit, metrics);
+    let intake = Intake::new(line.deliveries, budget, ahead, settings.request_limit, metrics);
     let mut admin = start_admin(&settings, health, registry).await?;
     let mut sockets = start_sockets(&settings, intake, draining).await?;
     tracing::info!(role = settings.config.role.as_str(), budget = settings.memory_budget, "collector started");

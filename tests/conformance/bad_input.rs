@@ -174,7 +174,8 @@ async fn senders_that_fall_silent_hold_no_budget() {
     let engine = ClickHouse::start(Options::default()).await.unwrap();
     let gateway = small_gateway(&engine).await;
     let mut silent = Vec::new();
-    for _ in 0..200 {
+    // Together they claim more than is read ahead.
+    for _ in 0..300 {
         let mut socket = tokio::net::TcpStream::connect(gateway.config.receivers.otlp.http).await.unwrap();
         let head = "POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\ncontent-length: 60000\r\n\r\n";
         tokio::io::AsyncWriteExt::write_all(&mut socket, head.as_bytes()).await.unwrap();
@@ -182,7 +183,7 @@ async fn senders_that_fall_silent_hold_no_budget() {
     }
     assert!(OtlpHttp::new(&gateway.http()).send(&Rows::new("heard", 1).request(0..10)).await.is_accepted());
     let used = gateway.metric("clickstack_collector_budget_used_bytes").await.unwrap();
-    assert!(used <= 200.0 * 1024.0, "{used}: a claimed length reserves nothing");
+    assert!(used <= 300.0 * 1024.0, "{used}: a claimed length reserves nothing");
     assert!(gateway.stop().await.unwrap().success(), "silent senders do not hold up the end");
 }
 

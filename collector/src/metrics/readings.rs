@@ -18,15 +18,22 @@ use prometheus_client::{
 
 use crate::budget::Budget;
 
-/// The budget.
+/// The budgets of bytes.
 #[derive(Debug)]
-pub struct BudgetGauge(pub Budget);
+pub struct BudgetGauge {
+    /// Of all requests that are not answered.
+    pub held: Budget,
+    /// Of those of them that are read and not opened yet.
+    pub ahead: Budget,
+}
 
 impl Collector for BudgetGauge {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
         for (name, help, bytes) in [
-            ("clickstack_collector_budget_used", "Bytes of requests held now", self.0.used()),
-            ("clickstack_collector_budget_limit", "Bytes of requests that may be held", self.0.limit()),
+            ("clickstack_collector_budget_used", "Bytes of requests held now", self.held.used()),
+            ("clickstack_collector_budget_limit", "Bytes of requests that may be held", self.held.limit()),
+            ("clickstack_collector_ahead_used", "Bytes of bodies being read or not opened yet", self.ahead.used()),
+            ("clickstack_collector_ahead_limit", "Bytes of bodies read ahead; more wait", self.ahead.limit()),
         ] {
             let gauge = ConstGauge::new(super::saturated(bytes));
             let metric = encoder.encode_descriptor(name, help, Some(&Unit::Bytes), gauge.metric_type())?;

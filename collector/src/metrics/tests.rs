@@ -9,7 +9,7 @@ fn block(table: Table, rows: u64) -> Block {
 fn every_name_a_dashboard_knows_is_there_for_every_signal() {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(ProcessReadings::starting_now()));
-    registry.register_collector(Box::new(BudgetGauge(Budget::new(1024))));
+    registry.register_collector(Box::new(BudgetGauge { held: Budget::new(1024), ahead: Budget::new(1024) }));
     let metrics = Pipeline::new(&mut registry);
     metrics.queue_capacity(16);
     for signal in Signal::ALL {
