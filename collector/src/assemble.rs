@@ -129,7 +129,7 @@ impl Assembler {
 
     fn decode(&mut self, signal: Signal, body: &[u8], now: Instant) -> Result<Taken, Refused> {
         let Tables { logs, sessions, traces, gauge, sum, histogram, exponential, summary } = &mut self.tables;
-        let mut request = Request::new(body.len(), now);
+        let mut request = Request::new(body.len(), self.limits.bytes, now);
         match signal {
             Signal::Logs => {
                 let mut sink = LogRequest { request, logs, sessions, transform: &mut self.transform };

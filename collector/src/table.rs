@@ -78,6 +78,11 @@ impl Layout {
         self.columns.contains_key(column)
     }
 
+    /// Whether a block made for `other` can still be inserted: every column of it is there as it was.
+    pub fn includes(&self, other: &Self) -> bool {
+        other.columns.iter().all(|(name, kind)| self.columns.get(name) == Some(kind))
+    }
+
     /// The type as ClickHouse prints it: `DateTime64(9)`.
     pub fn type_of(&self, column: &str) -> Option<&str> {
         self.columns.get(column).map(String::as_str)

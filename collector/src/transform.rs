@@ -18,6 +18,9 @@ mod severity;
 
 use json_body::Merge;
 
+/// Bytes of room kept for the next record; what one strange record needed is given back.
+const LARGEST_ROOM: usize = 4 << 20;
+
 /// Room that is reused from record to record.
 #[derive(Debug, Default)]
 pub struct Transform {
@@ -37,6 +40,9 @@ impl Transform {
     /// Shows `store` what is stored of a record. Returns the bytes that were made for it.
     #[inline]
     pub fn log(&mut self, record: &LogRecord<'_>, store: impl FnOnce(&Stored<'_>)) -> usize {
+        if self.arena.allocated_bytes() > LARGEST_ROOM {
+            self.arena = Bump::new();
+        }
         self.arena.reset();
         let mut merged = emptied(std::mem::take(&mut self.attributes));
         let mut made = 0;
@@ -48,6 +54,9 @@ impl Transform {
         };
         let (severity_text, severity_number) = severity::of(record, attributes, &self.arena);
         store(&Stored { attributes, severity_text, severity_number });
+        if merged.capacity() * size_of::<Attribute<'_>>() > LARGEST_ROOM {
+            merged = Vec::new();
+        }
         self.attributes = emptied(merged);
         made
     }

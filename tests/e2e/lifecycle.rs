@@ -149,6 +149,6 @@ async fn the_memory_budget_follows_the_limit_of_the_pod() {
     let gateway = namespace.pods("gateway").unwrap().remove(0);
     let told = Http::default().get(&format!("http://{}:8888/metrics", gateway.address)).await.unwrap().text();
     let budget = told.lines().find_map(|line| line.strip_prefix("clickstack_collector_budget_limit_bytes "));
-    // 40 % of it.
-    assert_eq!(budget, Some("107374182"), "{told}");
+    // 40 % of it, in whole KiB.
+    assert_eq!(budget, Some("107374592"), "{told}");
 }

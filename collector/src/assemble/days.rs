@@ -131,7 +131,7 @@ impl<C: Columns> Days<C> {
 
     /// Every row of the present request since the last call has this scope.
     pub(super) fn end_scope(&mut self, scope: &Scope<'_>, room: &mut Room) -> Result<(), Refused> {
-        for open in self.open.iter_mut().filter(|open| open.is_marked) {
+        for open in self.open.iter_mut().filter(|open| open.is_marked && open.rows.unscoped() > 0) {
             room.take(scope.encoded_size() * open.rows.unscoped())?;
             open.rows.end_scope(scope);
         }
@@ -140,7 +140,7 @@ impl<C: Columns> Days<C> {
 
     /// Every row of the present request since the last call has this resource.
     pub(super) fn end_resource(&mut self, resource: &Resource<'_>, room: &mut Room) -> Result<(), Refused> {
-        for open in self.open.iter_mut().filter(|open| open.is_marked) {
+        for open in self.open.iter_mut().filter(|open| open.is_marked && open.rows.ungrouped() > 0) {
             room.take(resource.encoded_size() * open.rows.ungrouped())?;
             open.rows.end_resource(resource);
         }
@@ -176,9 +176,13 @@ impl<C: Columns> OpenBlocks for Days<C> {
         for open in self.open.iter_mut().filter(|open| open.is_marked) {
             open.is_marked = false;
             open.rows.rollback(&open.marks);
+            // What a dictionary has learned stays in it, and counts.
+            open.fill.bytes = open.rows.bytes();
         }
         self.marked = 0;
-        self.forget_empty();
+        // And goes with the block where there is no row to keep it for.
+        self.open.retain(|open| open.rows.count() > 0);
+        self.last = 0;
     }
 
     fn oldest(&self) -> Option<Instant> {

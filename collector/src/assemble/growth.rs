@@ -12,10 +12,13 @@ const GROWTH: usize = 32;
 /// What any request may make of itself, however small: 16 MiB is 8,000 rows with 2 KiB of attributes each.
 const FREE_GROWTH: usize = 16 << 20;
 
+/// So many full blocks may be made of one request: its columns are compressed only when it is read to its end.
+pub(super) const BLOCKS: usize = 4;
+
 /// Bytes of a row of nothing, in the widest table: its fixed columns, lengths, offsets and indexes.
 pub(super) const ROW_BYTES: usize = 224;
 
-/// Bytes of an attribute of nothing: an index, a length, and its view while it is read.
+/// Bytes of an attribute of nothing: an index and a length. Its view while it is read is bounded by their number.
 pub(super) const ATTRIBUTE_BYTES: usize = 8;
 
 /// Bytes of an event, a link or an exemplar of nothing: times, ids, lengths and offsets in their columns.
@@ -26,8 +29,9 @@ pub(super) const NESTED_BYTES: usize = 80;
 pub(super) struct Room(usize);
 
 impl Room {
-    pub(super) const fn of_request(bytes: usize) -> Self {
-        Self(FREE_GROWTH + GROWTH * bytes)
+    /// `most` is what no request may make, however large.
+    pub(super) fn of_request(bytes: usize, most: usize) -> Self {
+        Self(FREE_GROWTH + GROWTH.saturating_mul(bytes).min(most))
     }
 
     /// Takes bytes out of it.

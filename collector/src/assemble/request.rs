@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::{
     days::Days,
-    growth::{ATTRIBUTE_BYTES, NESTED_BYTES, ROW_BYTES, Room},
+    growth::{ATTRIBUTE_BYTES, BLOCKS, NESTED_BYTES, ROW_BYTES, Room},
 };
 use crate::{
     ack::Outcome,
@@ -61,8 +61,9 @@ pub(super) struct Request {
 }
 
 impl Request {
-    pub(super) const fn new(bytes: usize, now: Instant) -> Self {
-        Self { records: 0, rejected: 0, now, room: Room::of_request(bytes) }
+    /// `block` is the size of a full one.
+    pub(super) fn new(bytes: usize, block: usize, now: Instant) -> Self {
+        Self { records: 0, rejected: 0, now, room: Room::of_request(bytes, BLOCKS.saturating_mul(block)) }
     }
 
     /// Where a record's row goes, if it goes anywhere.

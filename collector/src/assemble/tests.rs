@@ -186,3 +186,18 @@ fn a_small_request_cannot_ask_for_large_columns() {
     assert_eq!(outcome(answer), Outcome::TooLarge);
     assert_eq!(assembler.finish(Instant::now()).iter().map(|block| block.rows).collect::<Vec<_>>(), [1]);
 }
+
+#[test]
+fn a_record_of_more_attributes_than_anybody_has_costs_itself_alone() {
+    let mut assembler = assembler(1_000);
+    let few = Record { time_unix_nano: 1, ..Default::default() };
+    let many = Record { attributes: vec![Default::default(); 70_000], ..Default::default() };
+    let scope_logs = vec![ScopeLogs { log_records: vec![few, many], ..Default::default() }];
+    let logs = ResourceLogs { scope_logs, ..Default::default() };
+    let (mixed, answer) = delivery(ExportLogsServiceRequest { resource_logs: vec![logs] }.encode_to_vec());
+    assembler.take(mixed, Instant::now());
+    let blocks = assembler.finish(Instant::now());
+    assert_eq!(blocks.iter().map(|block| block.rows).collect::<Vec<_>>(), [1]);
+    blocks.into_iter().flat_map(|block| block.acks).for_each(|ack| ack.settle(Outcome::Delivered { rejected: 0 }));
+    assert_eq!(outcome(answer), Outcome::Delivered { rejected: 1 });
+}

@@ -12,6 +12,9 @@ use cityhash_rs::cityhash_102_128;
 /// Raw bytes from which a column is compressed: they are still in the second-level cache then.
 const WARM: usize = 64 << 10;
 
+/// Bytes of a buffer that is kept: a large request's part of one column.
+const LARGEST_KEPT: usize = 4 << 20;
+
 /// ClickHouse reads frames of 1 MiB raw; longer ones are cut.
 const LARGEST: usize = 1 << 20;
 
@@ -68,7 +71,7 @@ impl Stream {
         if self.raw.len() >= WARM {
             self.frames.compress(&self.raw);
             self.framed += self.raw.len();
-            self.raw.clear();
+            self.restart();
         }
     }
 
@@ -86,7 +89,13 @@ impl Stream {
         body.raw_bytes += self.framed;
         self.framed = 0;
         body.write(&self.raw);
+        self.restart();
+    }
+
+    /// The buffer is kept for what comes next, unless it is one that is not needed again soon.
+    fn restart(&mut self) {
         self.raw.clear();
+        self.raw.shrink_to(LARGEST_KEPT);
     }
 }
 

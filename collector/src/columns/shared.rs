@@ -33,6 +33,9 @@ pub(super) struct ResourceColumns {
 
 impl ResourceColumns {
     pub(super) fn push_repeated(&mut self, resource: &Resource<'_>, rows: usize) {
+        if rows == 0 {
+            return;
+        }
         self.scratch.clear();
         text::append(resource.attribute(b"service.name").unwrap_or(Value::Empty), &mut self.scratch);
         self.service_name.push_repeated(&self.scratch, rows);

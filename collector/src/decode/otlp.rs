@@ -16,7 +16,7 @@ pub use logs::{LogSink, logs};
 pub use metrics::{PointSink, metrics};
 pub use traces::{SpanSink, traces};
 
-use value::{attribute, unsigned};
+use value::{push_attribute, unsigned};
 
 /// Where decoded records go; what is the same for every signal.
 pub trait Sink<'a> {
@@ -92,7 +92,7 @@ fn resource<'a>(message: &'a [u8], resource: &mut Resource<'a>) -> Result<(), Ma
     let mut fields = Fields::of(message);
     while let Some((number, value)) = fields.next_field()? {
         match number {
-            1 => resource.attributes.push(attribute(value.bytes(1)?)?),
+            1 => push_attribute(value.bytes(1)?, &mut resource.attributes)?,
             2 => {
                 value.varint(2)?;
             }
@@ -111,7 +111,7 @@ fn scope<'a>(message: &'a [u8], scope: &mut Scope<'a>) -> Result<(), Malformed> 
         match number {
             1 => scope.name = value.bytes(1)?,
             2 => scope.version = value.bytes(2)?,
-            3 => scope.attributes.push(attribute(value.bytes(3)?)?),
+            3 => push_attribute(value.bytes(3)?, &mut scope.attributes)?,
             4 => scope.dropped_attributes = unsigned(value, 4)?,
             _ => {}
         }

@@ -101,7 +101,10 @@ impl<'a> Attempts<'a> {
     fn is_of_the_layout(&self) -> bool {
         let layouts = self.inserter.layouts.borrow();
         match (&self.block.layout, layouts.of(self.block.table)) {
-            (Some(made_for), Some(known)) => made_for == known,
+            // A column somebody added meanwhile is none of its business: giving it up could store its rows twice.
+            (Some(made_for), Some(known)) => {
+                made_for == known || (!self.are_columns_in_doubt && known.includes(made_for))
+            }
             // It was made in the belief that the table has every column, and ClickHouse has said otherwise.
             (None, Some(_)) => !self.are_columns_in_doubt,
             (_, None) => true,

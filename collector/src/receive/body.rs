@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
+use tokio::time::Instant;
 
 use super::{
     Intake, Refused,
@@ -25,8 +26,9 @@ const DISCARD_WITHIN: Duration = Duration::from_secs(2);
 /// The longest a body waits for its turn, holding nothing: half of what senders wait for their answer.
 const TURN_WITHIN: Duration = Duration::from_secs(5);
 
-/// The longest pause inside a body before its turn goes to somebody who does send.
-const FRAME_IN_TURN: Duration = Duration::from_secs(1);
+/// How long a body has its turn while it is read: 2 MiB take a hundredth of it in a cluster, and whoever is slower is
+/// read on without.
+const READ_IN_TURN: Duration = Duration::from_secs(1);
 
 /// A compressed body counts as so many times its size: what it waits as is its unfolded form.
 const FOLD: usize = 5;
@@ -34,6 +36,9 @@ const FOLD: usize = 5;
 /// What a body counts for at the least, and one that does not say its size: the mean of large requests.
 const UNKNOWN: usize = 256 << 10;
 const SMALLEST: usize = 4 << 10;
+
+/// And at the most: no sender has more than an eighth of what is read ahead.
+const LARGEST: usize = super::AHEAD / 8;
 
 /// As much of a claimed length is made room for at once, when the first bytes of it have come.
 const CLAIM: usize = 1 << 20;
@@ -93,7 +98,7 @@ impl Intake {
     async fn turn(&self, body: &Incoming, encoding: Encoding) -> Result<Permit, Refused> {
         let claimed = body.size_hint().exact().map_or(UNKNOWN, |size| usize::try_from(size).unwrap_or(usize::MAX));
         let fold = if encoding == Encoding::Identity { 1 } else { FOLD };
-        let bytes = claimed.saturating_mul(fold).max(SMALLEST);
+        let bytes = claimed.saturating_mul(fold).clamp(SMALLEST, LARGEST);
         let turn = tokio::time::timeout(TURN_WITHIN, self.ahead.wait(bytes)).await;
         turn.ok().flatten().ok_or(Refused::Budget)
     }
@@ -104,12 +109,13 @@ impl Intake {
             return Err(Refused::TooLarge);
         }
         let mut turn = Some(self.turn(body, encoding).await?);
+        let until = Instant::now() + READ_IN_TURN;
         let mut permit = self.budget.admit(1).ok_or(Refused::Budget)?;
         // A body of one frame stays where it is.
         let mut first = Bytes::new();
         let mut whole = Vec::new();
         loop {
-            let Some(frame) = next_frame(body, &mut turn).await? else { break };
+            let Some(frame) = next_frame(body, &mut turn, until).await? else { break };
             let Ok(data) = frame.map_err(|_| Refused::Broken)?.into_data() else { continue };
             let length = first.len() + whole.len() + data.len();
             if length > self.request_limit {
@@ -218,13 +224,14 @@ impl From<InflateError> for Refused {
     }
 }
 
-/// The next part of a body. Whoever pauses gives its turn up and is still listened to.
+/// The next part of a body. Whoever has not sent it whole until then gives its turn up and is still listened to.
 async fn next_frame(
     body: &mut Incoming,
     turn: &mut Option<Permit>,
+    until: Instant,
 ) -> Result<Option<Result<Frame<Bytes>, hyper::Error>>, Refused> {
     if turn.is_some() {
-        match tokio::time::timeout(FRAME_IN_TURN, body.frame()).await {
+        match tokio::time::timeout_at(until, body.frame()).await {
             Ok(frame) => return Ok(frame),
             Err(_) => *turn = None,
         }

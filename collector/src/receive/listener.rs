@@ -32,10 +32,10 @@ const CONNECTIONS: usize = 4096;
 const BUFFER: usize = 64 << 10;
 
 /// HTTP/2 flow control: bytes a sender may have on the way for one request and for its connection. Large enough for
-/// a full request without a pause, bounded for a sender that means harm. Frames stay at 16 KiB: senders make them no
-/// larger.
-const STREAM_WINDOW: u32 = 4 << 20;
-const CONNECTION_WINDOW: u32 = 8 << 20;
+/// most requests without a pause. Bounded, since it is taken in before anybody asks for it: outside the budget, and by
+/// every connection. Frames stay at 16 KiB: senders make them no larger.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 2 << 20;
 
 /// Requests at once on one connection.
 const STREAMS: u32 = 256;

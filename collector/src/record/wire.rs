@@ -19,6 +19,8 @@ pub enum Malformed {
     WireType(u32),
     #[error("values are nested too deeply")]
     TooDeep,
+    #[error("more attributes than one record may have")]
+    TooMany,
     #[error("a metric has no data")]
     NoData,
 }

@@ -22,9 +22,13 @@ use index::Index;
 /// Nested deeper, a body is no JSON: reading it needs stack in proportion.
 const MAX_DEPTH: u32 = 64;
 
-/// Bytes of keys and texts made for one record, beyond which nested values are stored whole: their keys repeat all
-/// that is around them, so that a small body could ask for megabytes.
+/// Bytes of keys made for one record, and the attributes they are the keys of. A nested value that needs more is
+/// stored whole, and so is every one after it: keys repeat all that is around them, so that a small body could ask for
+/// gigabytes.
 const MADE: usize = 1 << 20;
+
+/// Bytes of an attribute besides its key.
+const ATTRIBUTE: usize = size_of::<Attribute<'_>>();
 
 /// Whether anything here would change the record's attributes.
 #[inline]
@@ -73,16 +77,20 @@ impl Merge {
     /// Takes every nested value apart. `out` holds what was and then what is; what was is removed at the end.
     fn flatten<'a>(&mut self, arena: &'a Bump, out: &mut Vec<Attribute<'a>>) -> usize {
         let count = out.len();
-        let mut flat = Flat { arena, path: &mut self.path, out, made: 0 };
+        let mut flat = Flat { arena, path: &mut self.path, out, made: 0, is_full: false };
         for position in 0..count {
             let attribute = flat.out[position];
-            flat.path.clear();
-            flat.path.extend_from_slice(attribute.key);
-            if is_nested(attribute.value) {
+            let kept = flat.out.len();
+            if is_nested(attribute.value) && !flat.is_full {
+                flat.path.clear();
+                flat.path.extend_from_slice(attribute.key);
                 flat.take_apart(attribute.value);
-            } else {
-                flat.out.push(attribute);
+                if !flat.is_full {
+                    continue;
+                }
+                flat.out.truncate(kept);
             }
+            flat.out.push(attribute);
         }
         let made = flat.made;
         out.drain(..count);
@@ -146,23 +154,30 @@ struct Flat<'f, 'a> {
     path: &'f mut Vec<u8>,
     out: &'f mut Vec<Attribute<'a>>,
     made: usize,
+    /// There was no room for a key; what is being taken apart will be stored whole.
+    is_full: bool,
 }
 
 impl<'a> Flat<'_, 'a> {
     /// Maps and lists at any depth.
     fn take_apart(&mut self, value: Value<'a>) {
-        if self.made > MADE {
-            self.push(value);
+        if self.is_full {
             return;
         }
         match value {
             Value::Map(entries) => {
                 for entry in value::entries(entries) {
+                    if self.is_full {
+                        return;
+                    }
                     self.under(entry.key, |flat| flat.take_apart(entry.value));
                 }
             }
             Value::Array(elements) => {
                 for (position, element) in value::elements(elements).enumerate() {
+                    if self.is_full {
+                        return;
+                    }
                     self.element(position, element);
                 }
             }
@@ -177,7 +192,7 @@ impl<'a> Flat<'_, 'a> {
         if reader.peek()? == Kind::Array {
             reader.array_start()?;
             let mut position = 0;
-            while reader.next_element()? {
+            while !self.is_full && reader.next_element()? {
                 let element = value_of(&mut reader, self.arena)?;
                 self.element(position, element);
                 position += 1;
@@ -185,7 +200,9 @@ impl<'a> Flat<'_, 'a> {
         } else {
             reader.object_start()?;
             let mut scratch = Vec::new();
-            while let Some(key) = reader.next_key()? {
+            while !self.is_full
+                && let Some(key) = reader.next_key()?
+            {
                 let value = value_of(&mut reader, self.arena)?;
                 self.under(key.resolve(&mut scratch), |flat| flat.take_apart(value));
             }
@@ -197,6 +214,9 @@ impl<'a> Flat<'_, 'a> {
         self.under(itoa::Buffer::new().format(position).as_bytes(), |flat| match element {
             Value::Array(elements) => {
                 for (position, element) in value::elements(elements).enumerate() {
+                    if flat.is_full {
+                        return;
+                    }
                     flat.inner_element(position, element);
                 }
             }
@@ -210,7 +230,7 @@ impl<'a> Flat<'_, 'a> {
         let mut reader = Reader::of(text, MAX_DEPTH);
         reader.array_start()?;
         let mut position = 0;
-        while reader.next_element()? {
+        while !self.is_full && reader.next_element()? {
             let element = value_of(&mut reader, self.arena)?;
             self.inner_element(position, element);
             position += 1;
@@ -237,7 +257,11 @@ impl<'a> Flat<'_, 'a> {
     }
 
     fn push(&mut self, value: Value<'a>) {
-        self.made += self.path.len();
+        self.made += self.path.len() + ATTRIBUTE;
+        self.is_full = self.made > MADE;
+        if self.is_full {
+            return;
+        }
         self.out.push(Attribute { key: self.arena.alloc_slice_copy(self.path), value });
     }
 }

@@ -158,5 +158,12 @@ fn what_a_small_body_makes_of_itself_is_bounded() {
     let body = format!("{{\"{key}\":{{{}}}}}", &leaves[1..]);
     let record = LogRecord { body: Value::String(body.as_bytes()), ..LogRecord::default() };
     let made = Transform::default().log(&record, |_| {});
-    assert!(made < 20 << 20, "{made}");
+    assert!(made < 2 << 20, "{made}");
+    let list = format!("{{\"{key}\":[{}1]}}", "1,".repeat(200_000));
+    let record = LogRecord { body: Value::String(list.as_bytes()), ..LogRecord::default() };
+    let made = Transform::default().log(&record, |stored| {
+        assert_eq!(stored.attributes.len(), 1, "what there is no room for is stored whole");
+        assert!(matches!(stored.attributes[0].value, Value::Json(_)));
+    });
+    assert!(made < 2 << 20, "{made}");
 }

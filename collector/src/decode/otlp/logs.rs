@@ -2,7 +2,7 @@
 
 use super::{
     Sink, groups,
-    value::{any_value, attribute, enumeration},
+    value::{any_value, enumeration, push_attribute},
 };
 use crate::record::{LogRecord, Malformed, wire::Fields};
 
@@ -35,7 +35,7 @@ fn log_record<'a>(message: &'a [u8], record: &mut LogRecord<'a>) -> Result<(), M
             2 => record.severity_number = enumeration(value, 2)?,
             3 => record.severity_text = value.bytes(3)?,
             5 => record.body = any_value(value.bytes(5)?)?.over(record.body),
-            6 => record.attributes.push(attribute(value.bytes(6)?)?),
+            6 => push_attribute(value.bytes(6)?, &mut record.attributes)?,
             7 => {
                 value.varint(7)?;
             }

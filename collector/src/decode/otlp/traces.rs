@@ -2,7 +2,7 @@
 
 use super::{
     Sink, groups,
-    value::{attribute, enumeration},
+    value::{enumeration, push_attribute},
 };
 use crate::record::{Attribute, Event, Link, Malformed, Span, wire::Fields};
 
@@ -39,7 +39,7 @@ fn span<'a>(message: &'a [u8], span: &mut Span<'a>) -> Result<(), Malformed> {
             6 => span.kind = enumeration(value, 6)?,
             7 => span.start = value.fixed64(7)?,
             8 => span.end = value.fixed64(8)?,
-            9 => span.attributes.push(attribute(value.bytes(9)?)?),
+            9 => push_attribute(value.bytes(9)?, &mut span.attributes)?,
             11 => {
                 let event = event(value.bytes(11)?, &mut span.nested)?;
                 span.events.push(event);
@@ -69,7 +69,7 @@ fn event<'a>(message: &'a [u8], nested: &mut Vec<Attribute<'a>>) -> Result<Event
         match number {
             1 => time = value.fixed64(1)?,
             2 => name = value.bytes(2)?,
-            3 => nested.push(attribute(value.bytes(3)?)?),
+            3 => push_attribute(value.bytes(3)?, nested)?,
             4 => {
                 value.varint(4)?;
             }
@@ -88,7 +88,7 @@ fn link<'a>(message: &'a [u8], nested: &mut Vec<Attribute<'a>>) -> Result<Link<'
             1 => link.trace_id = value.bytes(1)?,
             2 => link.span_id = value.bytes(2)?,
             3 => link.trace_state = value.bytes(3)?,
-            4 => nested.push(attribute(value.bytes(4)?)?),
+            4 => push_attribute(value.bytes(4)?, nested)?,
             5 => {
                 value.varint(5)?;
             }

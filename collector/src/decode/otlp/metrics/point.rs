@@ -2,7 +2,7 @@
 
 use super::unsigned;
 use crate::{
-    decode::otlp::value::{attribute, double, zigzag},
+    decode::otlp::value::{double, push_attribute, zigzag},
     record::{
         Buckets, Exemplar, Exemplars, ExponentialPoint, HistogramPoint, Malformed, NumberPoint, SummaryPoint,
         wire::{Fields, Wire},
@@ -20,7 +20,7 @@ pub(super) fn number<'a>(message: &'a [u8], point: &mut NumberPoint<'a>) -> Resu
             4 => point.value = double(value, 4)?,
             5 => exemplar(value.bytes(5)?, &mut point.exemplars)?,
             6 => point.value = whole(value, 6)?,
-            7 => point.point.attributes.push(attribute(value.bytes(7)?)?),
+            7 => push_attribute(value.bytes(7)?, &mut point.point.attributes)?,
             8 => point.point.flags = unsigned(value, 8)?,
             _ => {}
         }
@@ -41,7 +41,7 @@ pub(super) fn histogram<'a>(message: &'a [u8], point: &mut HistogramPoint<'a>) -
             6 => eights(value, 6, &mut point.bucket_counts)?,
             7 => eights(value, 7, &mut point.explicit_bounds)?,
             8 => exemplar(value.bytes(8)?, &mut point.exemplars)?,
-            9 => point.point.attributes.push(attribute(value.bytes(9)?)?),
+            9 => push_attribute(value.bytes(9)?, &mut point.point.attributes)?,
             10 => point.point.flags = unsigned(value, 10)?,
             11 => point.min = double(value, 11)?,
             12 => point.max = double(value, 12)?,
@@ -57,7 +57,7 @@ pub(super) fn exponential<'a>(message: &'a [u8], point: &mut ExponentialPoint<'a
     let mut fields = Fields::of(message);
     while let Some((number, value)) = fields.next_field()? {
         match number {
-            1 => point.point.attributes.push(attribute(value.bytes(1)?)?),
+            1 => push_attribute(value.bytes(1)?, &mut point.point.attributes)?,
             2 => point.point.start = value.fixed64(2)?,
             3 => point.point.time = value.fixed64(3)?,
             4 => point.count = value.fixed64(4)?,
@@ -90,7 +90,7 @@ pub(super) fn summary<'a>(message: &'a [u8], point: &mut SummaryPoint<'a>) -> Re
             4 => point.count = value.fixed64(4)?,
             5 => point.sum = double(value, 5)?,
             6 => point.quantiles.push(quantile(value.bytes(6)?)?),
-            7 => point.point.attributes.push(attribute(value.bytes(7)?)?),
+            7 => push_attribute(value.bytes(7)?, &mut point.point.attributes)?,
             8 => point.point.flags = unsigned(value, 8)?,
             _ => {}
         }
@@ -140,7 +140,7 @@ fn exemplar<'a>(message: &'a [u8], exemplars: &mut Exemplars<'a>) -> Result<(), 
             4 => found.span_id = value.bytes(4)?,
             5 => found.trace_id = value.bytes(5)?,
             6 => found.value = whole(value, 6)?,
-            7 => exemplars.attributes.push(attribute(value.bytes(7)?)?),
+            7 => push_attribute(value.bytes(7)?, &mut exemplars.attributes)?,
             _ => {}
         }
     }
