@@ -110,20 +110,24 @@ func (c *Cluster) runningPid(component string) (int, bool) {
 }
 
 // killAll ends this cluster's processes. It looks again until there are none: one may be starting another.
+// A process that is ending loses its environment, and with it the mark, before its mounts and namespaces: so what was
+// killed is remembered until it has ended.
 func (c *Cluster) killAll(ctx context.Context) error {
+	killed := map[int]bool{}
 	return waitUntil(ctx, "end of the cluster's processes", 30*time.Second, func(context.Context) error {
 		found, err := markedProcesses()
 		if err != nil {
 			return err
 		}
-		pids := found[c.dir]
-		for _, pid := range pids {
+		for _, pid := range found[c.dir] {
 			syscall.Kill(pid, syscall.SIGKILL)
+			killed[pid] = true
 		}
-		for _, pid := range pids {
+		for pid := range killed {
 			if !hasEnded(pid) {
-				return fmt.Errorf("%d processes are left", len(pids))
+				return fmt.Errorf("%d processes were killed and one of them has not ended", len(killed))
 			}
+			delete(killed, pid)
 		}
 		return nil
 	})
