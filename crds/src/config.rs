@@ -85,7 +85,9 @@ pub struct Blocks {
     pub max_age: Duration,
 }
 
+/// What a collector holds at most.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "kubernetes", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Limits {
     /// Largest request accepted, after decompression. Absent: 64 MiB, the size OTLP recommends.
@@ -107,6 +109,7 @@ pub struct Admin {
 
 /// What happens between SIGTERM and the end of the process.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "kubernetes", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Shutdown {
     /// Not ready but still serving, so that endpoints and load balancers look away first.
@@ -162,11 +165,11 @@ impl Forward {
 
     /// Longer than a gateway needs to say "retry" by itself, unless an insert of its own hangs: block age +
     /// `clickhouse.retryFor`, doubled.
-    const fn default_timeout() -> Duration {
+    pub const fn default_timeout() -> Duration {
         Duration::seconds(15)
     }
 
-    const fn default_retry_for() -> Duration {
+    pub const fn default_retry_for() -> Duration {
         Duration::seconds(8)
     }
 }

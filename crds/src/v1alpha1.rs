@@ -11,13 +11,17 @@ use serde::{Deserialize, Serialize};
 mod agent;
 mod clickhouse;
 mod gateway;
+mod otlp;
 mod pod;
+mod reference;
 mod status;
 
-pub use agent::Agent;
-pub use clickhouse::{ClickHouse, Credentials};
+pub use agent::{Agent, Forward};
+pub use clickhouse::{ClickHouse, ClickHouseTls, Credentials};
 pub use gateway::Gateway;
+pub use otlp::{Auth, Cors, Grpc, Http, Oidc, Otlp, Tls};
 pub use pod::{Image, PullPolicy, PullSecret, Resources};
+pub use reference::{Authority, Certificate, SecretKey};
 pub use status::{Endpoints, RoleStatus, Status, condition};
 
 /// Collects logs, metrics and traces over OTLP and stores them in ClickHouse, for ClickStack.
@@ -52,7 +56,11 @@ pub use status::{Endpoints, RoleStatus, Status, condition};
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[x_kube(
     validation = ("has(self.gateway) || has(self.agent)", "no role is on; add gateway: {} and, for the nodes, agent: {}"),
-    validation = ("!has(self.agent) || has(self.gateway)", "agents need a gateway to send to; add gateway: {}")
+    validation = ("!has(self.agent) || has(self.gateway)", "agents need a gateway to send to; add gateway: {}"),
+    validation = (
+        "!has(self.agent) || !has(self.gateway) || !(has(self.gateway.auth) || (has(self.gateway.otlp) && has(self.gateway.otlp.tls)))",
+        "agents send to their gateway without a token and without TLS; put auth and otlp.tls on the agents, or make gateways for outside senders with a resource of their own"
+    )
 )]
 pub struct ClickStackCollectorSpec {
     /// The collector image; the operator's own default when absent.

@@ -41,7 +41,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch]
-# The Secret a resource names is read (get) to see that it has the keys; values are never kept. All others are
+# A Secret a resource names is read (get) to see that it has the keys; values are never kept. All others are
 # watched by their metadata alone, so that a Secret that appears late is noticed. Kubernetes cannot grant less:
 # whoever may watch metadata may watch contents.
 - apiGroups: [""]

@@ -14,12 +14,20 @@ pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Hash of all that the operator wanted of an object when it wrote it last. What is no longer wanted is found by it.
 pub const DESIRED_HASH: &str = "clickstack.io/desired-hash";
 
+/// On pods: hash of the versions of all Secrets and ConfigMaps they depend on.
+pub const REFERENCES_HASH: &str = "clickstack.io/references-hash";
+
 const PRODUCT: &str = "clickstack-collector";
 const OPERATOR: &str = "clickstack-operator";
 
 /// Selects every object of every resource, for watches.
 pub fn watched() -> String {
     format!("{MANAGED_BY}={OPERATOR},{NAME}={PRODUCT}")
+}
+
+/// Selects every object the operator did not make.
+pub fn not_ours() -> String {
+    format!("{MANAGED_BY}!={OPERATOR}")
 }
 
 /// The part that never changes: what selectors say.

@@ -16,6 +16,7 @@ pub mod apply;
 pub mod desired;
 pub mod plan;
 pub mod reconcile;
+pub mod references;
 pub mod resolve;
 pub mod status;
 pub mod validate;

@@ -64,7 +64,7 @@ async fn attempt(resource: &ClickStackCollector, context: &Context) -> Attempt {
         Ok(resolved) => resolved,
         Err(error) => return Attempt::Failed(Error::Resolve(error)),
     };
-    let plan = match validate(resource, &resolved.secret, &context.default_image) {
+    let plan = match validate(resource, &resolved.found, &context.default_image) {
         Ok(plan) => plan,
         Err(refusal) => return Attempt::Refused(refusal),
     };

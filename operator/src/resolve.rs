@@ -1,7 +1,7 @@
 //! READS: everything the spec points at, the children there are, and how their pods fare.
 //!
 //! Comes in: a resource. Goes out: [`Resolved`], [`Observed`]. Must not write, and must not keep secret values: of
-//! a Secret only the names of its keys leave this module.
+//! a Secret only the names of its keys and its version leave this module.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -20,6 +20,7 @@ use k8s_openapi::{
         apps::v1::{DaemonSet, Deployment},
         core::v1::{self, Pod},
     },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
     jiff::Timestamp,
 };
 use kube::{
@@ -33,6 +34,7 @@ use serde_json::Value;
 use crate::{
     desired::Kind,
     labels,
+    references::{Content, Found, Reference, Referent, references},
     status::{Observed, Workload, pods},
     watch::{Caches, Guarded},
 };
@@ -41,8 +43,8 @@ use crate::{
 pub enum Error {
     #[error("the first lists of the watches are not complete after {0:?}; see the log for the watch that fails")]
     NotSynced(Duration),
-    #[error("cannot read Secret {name}")]
-    Secret { name: String, source: kube::Error },
+    #[error("cannot read {kind} {name}")]
+    Content { kind: &'static str, name: String, source: kube::Error },
     #[error("cannot read the resource's status")]
     Status(#[source] kube::Error),
 }
@@ -50,18 +52,8 @@ pub enum Error {
 /// What the spec points at, and what is there.
 #[derive(Debug)]
 pub struct Resolved {
-    pub secret: Secret,
+    pub found: Found,
     pub children: Vec<Live>,
-}
-
-/// The Secret with the credentials.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub enum Secret {
-    #[default]
-    Missing,
-    Found {
-        keys: BTreeSet<String>,
-    },
 }
 
 /// A child as it is.
@@ -72,17 +64,17 @@ pub struct Live {
     pub object: Value,
 }
 
-/// Namespace and name.
-type SecretName = (String, String);
-/// The version they were read at, and the keys.
-type SecretKeys = (String, BTreeSet<String>);
+/// Namespace and object.
+type Place = (String, Referent);
+/// The resource version an object was read at, and what was found.
+type Known = (String, Content);
 
 /// Answers questions about one scope.
 pub struct Reader {
     client: Client,
     caches: Caches,
-    /// Keys of the Secrets in use, with the version they were read at.
-    secrets: Mutex<HashMap<SecretName, SecretKeys>>,
+    /// Secrets and ConfigMaps in use, with the version they were read at.
+    contents: Mutex<HashMap<Place, Known>>,
 }
 
 impl fmt::Debug for Reader {
@@ -96,19 +88,23 @@ const SYNC_WITHIN: Duration = Duration::from_secs(30);
 
 impl Reader {
     pub fn new(client: Client, caches: Caches) -> Self {
-        Self { client, caches, secrets: Mutex::default() }
+        Self { client, caches, contents: Mutex::default() }
     }
 
     /// # Errors
-    /// The caches are not filled, or the Secret cannot be read.
+    /// The caches are not filled, or a Secret or ConfigMap cannot be read.
     pub async fn resolve(&self, resource: &ClickStackCollector) -> Result<Resolved, Error> {
         self.synced().await?;
         let namespace = resource.namespace().unwrap_or_default();
-        let secret = match &resource.spec.clickhouse.credentials {
-            Some(credentials) => self.secret(&namespace, &credentials.secret_name).await?,
-            None => Secret::Missing,
-        };
-        Ok(Resolved { secret, children: self.children(resource) })
+        let mut found = Found::new();
+        for Reference { referent, .. } in references(&resource.spec) {
+            if !found.contains_key(&referent)
+                && let Some(content) = self.content(&namespace, &referent).await?
+            {
+                found.insert(referent, content);
+            }
+        }
+        Ok(Resolved { found, children: self.children(resource) })
     }
 
     /// # Errors
@@ -195,27 +191,45 @@ impl Reader {
         })
     }
 
-    /// The keys of a Secret, read again only when its version changed.
-    async fn secret(&self, namespace: &str, name: &str) -> Result<Secret, Error> {
-        let key = (namespace.to_owned(), name.to_owned());
-        let watched = self.caches.secrets.get(&ObjectRef::new(name).within(namespace));
-        let version = watched.and_then(|secret| secret.metadata.resource_version.clone());
-        if let Some((known, keys)) = self.secrets.lock().unwrap_or_else(PoisonError::into_inner).get(&key)
+    /// The keys of a Secret or ConfigMap, read again only when its version changed.
+    async fn content(&self, namespace: &str, referent: &Referent) -> Result<Option<Content>, Error> {
+        let place = (namespace.to_owned(), referent.clone());
+        let version = self.caches.version(namespace, referent);
+        if let Some((known, content)) = self.contents.lock().unwrap_or_else(PoisonError::into_inner).get(&place)
             && Some(known) == version.as_ref()
         {
-            return Ok(Secret::Found { keys: keys.clone() });
+            return Ok(Some(content.clone()));
         }
-        let api: Api<v1::Secret> = Api::namespaced(self.client.clone(), namespace);
-        let read = api.get_opt(name).await.map_err(|source| Error::Secret { name: name.to_owned(), source })?;
-        let mut known = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(secret) = read else {
-            known.remove(&key);
-            return Ok(Secret::Missing);
+        let read = self.read(namespace, referent).await;
+        let (kind, name) = (referent.kind(), referent.name().to_owned());
+        let read = read.map_err(|error| Error::Content { kind, name, source: error })?;
+        let mut known = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((meta, keys)) = read else {
+            known.remove(&place);
+            return Ok(None);
         };
-        let version = secret.resource_version().unwrap_or_default();
-        let keys: BTreeSet<_> = secret.data.into_iter().flatten().map(|(key, _)| key).collect();
-        known.insert(key, (version, keys.clone()));
-        Ok(Secret::Found { keys })
+        let read_at = meta.resource_version.unwrap_or_default();
+        let content = Content { keys, version: format!("{}/{read_at}", meta.uid.unwrap_or_default()) };
+        known.insert(place, (read_at, content.clone()));
+        Ok(Some(content))
+    }
+
+    async fn read(&self, namespace: &str, referent: &Referent) -> kube::Result<Option<(ObjectMeta, BTreeSet<String>)>> {
+        match referent {
+            Referent::Secret(name) => {
+                let api: Api<v1::Secret> = Api::namespaced(self.client.clone(), namespace);
+                let read = api.get_opt(name).await?;
+                Ok(read.map(|secret| (secret.metadata, secret.data.unwrap_or_default().into_keys().collect())))
+            }
+            Referent::ConfigMap(name) => {
+                let api: Api<v1::ConfigMap> = Api::namespaced(self.client.clone(), namespace);
+                let read = api.get_opt(name).await?;
+                Ok(read.map(|map| {
+                    let texts = map.data.unwrap_or_default().into_keys();
+                    (map.metadata, texts.chain(map.binary_data.unwrap_or_default().into_keys()).collect())
+                }))
+            }
+        }
     }
 }
 

@@ -13,7 +13,11 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 
-use crate::{names, plan::Plan, validate::Refusal};
+use crate::{
+    names,
+    plan::{self, Plan},
+    validate::Refusal,
+};
 
 mod conditions;
 pub mod pods;
@@ -62,7 +66,7 @@ pub fn status(input: &Input<'_>) -> Status {
     let previous = input.previous.cloned().unwrap_or_default();
     let role = |role| input.observed.iter().find(|seen| seen.role == role).map(role_status);
     let endpoints = match &input.outcome {
-        Outcome::Applied(plan) => plan.gateway.as_ref().map(|_| endpoints(input)),
+        Outcome::Applied(plan) => plan.gateway.as_ref().map(|gateway| endpoints(input, &gateway.pod)),
         Outcome::Refused(_) | Outcome::Failed { .. } => previous.endpoints,
     };
     let applied_generation = match &input.outcome {
@@ -119,9 +123,11 @@ fn role_status(seen: &Observed) -> RoleStatus {
     }
 }
 
-fn endpoints(input: &Input<'_>) -> Endpoints {
+fn endpoints(input: &Input<'_>, pod: &plan::Pod) -> Endpoints {
     let host = names::host(&names::role(input.name, Role::Gateway), input.namespace);
-    Endpoints { grpc: format!("{host}:4317"), http: format!("http://{host}:4318") }
+    let scheme = if pod.config.receivers.otlp.tls.is_some() { "https" } else { "http" };
+    let plan::Ports { grpc, http } = pod.ports;
+    Endpoints { grpc: format!("{host}:{grpc}"), http: format!("{scheme}://{host}:{http}") }
 }
 
 #[cfg(test)]

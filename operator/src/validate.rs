@@ -4,122 +4,105 @@
 //! every complaint is told in the words of the spec. Pure: must not read anything.
 
 use crds::{
-    config::{self, CollectorConfig, Forward, Receivers, Role},
+    config::{CollectorConfig, Role},
     problem::Problem,
-    v1alpha1::{ClickHouse, ClickStackCollector, Credentials, Gateway},
+    v1alpha1::{ClickStackCollector, Otlp, Resources},
 };
 use kube::{Resource as _, ResourceExt as _};
 
 use crate::{
     names,
     plan::{self, Plan},
-    resolve::Secret,
+    references::{Found, Reference, references},
 };
 
+mod collector;
 mod image;
+mod missing;
 mod resources;
+mod words;
 
-/// Where the credentials Secret is mounted in gateways.
-pub const CREDENTIALS_DIRECTORY: &str = "/etc/clickstack-credentials";
+use collector::Files;
 
 /// Why a resource is not acted on. What runs already keeps running.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Refusal {
     /// Only a change of the spec can help.
     Invalid(Vec<Problem>),
-    /// Something the spec points at does not exist yet.
-    SecretMissing { message: String },
+    /// Something the spec points at does not exist yet, or lacks a key; `kind` is what it is.
+    Missing { kind: &'static str, message: String },
 }
 
 /// # Errors
-/// The whole list of problems, or the one thing that is waited for.
-pub fn validate(resource: &ClickStackCollector, secret: &Secret, default_image: &str) -> Result<Plan, Refusal> {
-    let plan = plan(resource, default_image);
+/// The whole list of problems, or what is waited for.
+pub fn validate(resource: &ClickStackCollector, found: &Found, default_image: &str) -> Result<Plan, Refusal> {
+    let wanted = references(&resource.spec);
+    let plan = plan(resource, &wanted, found, default_image);
     let problems = problems(resource, &plan);
     if !problems.is_empty() {
         return Err(Refusal::Invalid(problems));
     }
-    match resource.spec.clickhouse.credentials.as_ref().and_then(|wanted| missing(wanted, secret)) {
-        Some(message) => Err(Refusal::SecretMissing { message }),
-        None => Ok(plan),
-    }
+    missing::refusal(&wanted, found).map_or(Ok(plan), Err)
 }
 
-fn plan(resource: &ClickStackCollector, default_image: &str) -> Plan {
+fn plan(resource: &ClickStackCollector, wanted: &[Reference], found: &Found, default_image: &str) -> Plan {
     let spec = &resource.spec;
     let name = resource.name_any();
     let namespace = resource.namespace().unwrap_or_default();
-    let gateway = spec.gateway.as_ref().map(|gateway| plan::Gateway {
-        replicas: gateway.replicas,
-        config: gateway_config(&spec.clickhouse, gateway),
-        credentials: spec.clickhouse.credentials.as_ref().map(credentials),
-        resources: resources::of(Role::Gateway, gateway.resources.as_ref()),
+    let pod = |role: Role, files: Files, otlp: Option<&Otlp>, resources: Option<&Resources>| plan::Pod {
+        config: files.config,
+        ports: ports(otlp),
+        mounts: files.mounts,
+        dependencies: missing::dependencies(wanted.iter().filter(|wanted| wanted.role == role), found),
+        resources: resources::of(role, resources),
+    };
+    let gateway = spec.gateway.as_ref().map(|gateway| {
+        let files = collector::gateway(&spec.clickhouse, gateway);
+        plan::Gateway {
+            replicas: gateway.replicas,
+            pod: pod(Role::Gateway, files, gateway.otlp.as_ref(), gateway.resources.as_ref()),
+        }
     });
-    let agent = spec.agent.as_ref().map(|agent| plan::Agent {
-        config: agent_config(&name, &namespace),
-        host_port: agent.host_port,
-        resources: resources::of(Role::Agent, agent.resources.as_ref()),
+    let agent = spec.agent.as_ref().map(|agent| {
+        let files = collector::agent(&name, &namespace, agent);
+        plan::Agent {
+            host_port: agent.host_port,
+            pod: pod(Role::Agent, files, agent.otlp.as_ref(), agent.resources.as_ref()),
+        }
     });
     let owner = resource.controller_owner_ref(&()).unwrap_or_default();
     Plan { image: image::of(spec.image.as_ref(), default_image), name, namespace, owner, gateway, agent }
 }
 
-fn gateway_config(clickhouse: &ClickHouse, gateway: &Gateway) -> CollectorConfig {
-    let file = |name: &str| clickhouse.credentials.is_some().then(|| format!("{CREDENTIALS_DIRECTORY}/{name}"));
-    let destination = config::ClickHouse {
-        database: clickhouse.database.clone(),
-        username_file: file("username"),
-        password_file: file("password"),
-        ..config::ClickHouse::at(&clickhouse.endpoint)
-    };
-    CollectorConfig {
-        clickhouse: Some(destination),
-        blocks: gateway.blocks.unwrap_or_default(),
-        ..empty_config(Role::Gateway)
-    }
-}
-
-fn agent_config(name: &str, namespace: &str) -> CollectorConfig {
-    let host = names::host(&names::gateway_pods(name), namespace);
-    CollectorConfig { forward: Some(Forward::to(format!("http://{host}:4317"))), ..empty_config(Role::Agent) }
-}
-
-fn empty_config(role: Role) -> CollectorConfig {
-    CollectorConfig {
-        role,
-        receivers: Receivers::default(),
-        clickhouse: None,
-        forward: None,
-        blocks: config::Blocks::default(),
-        limits: config::Limits::default(),
-        admin: config::Admin::default(),
-        shutdown: config::Shutdown::default(),
-    }
-}
-
-fn credentials(wanted: &Credentials) -> plan::Credentials {
-    plan::Credentials {
-        secret: wanted.secret_name.clone(),
-        username_key: wanted.username_key.clone(),
-        password_key: wanted.password_key.clone(),
-    }
+fn ports(otlp: Option<&Otlp>) -> plan::Ports {
+    let grpc = otlp.and_then(|otlp| otlp.grpc.as_ref()).and_then(|grpc| grpc.port);
+    let http = otlp.and_then(|otlp| otlp.http.as_ref()).and_then(|http| http.port);
+    plan::Ports { grpc: grpc.unwrap_or(plan::Ports::GRPC), http: http.unwrap_or(plan::Ports::HTTP) }
 }
 
 fn problems(resource: &ClickStackCollector, plan: &Plan) -> Vec<Problem> {
     let mut found: Vec<_> = names::problem(&plan.name).into_iter().collect();
     found.extend(roles(plan));
     found.extend(image::problem(resource.spec.image.as_ref()));
-    if let Some(gateway) = &plan.gateway {
-        if !(0..=1000).contains(&gateway.replicas) {
-            found.push(Problem::new("spec.gateway.replicas", format!("{} is outside 0 … 1000", gateway.replicas)));
-        }
-        found.extend(gateway.config.problems().into_iter().map(in_words_of_the_spec));
-        found.extend(resources::problems("spec.gateway.resources", &gateway.resources));
+    if let Some(gateway) = &plan.gateway
+        && !(0..=1000).contains(&gateway.replicas)
+    {
+        found.push(Problem::new("spec.gateway.replicas", format!("{} is outside 0 … 1000", gateway.replicas)));
     }
-    if let Some(agent) = &plan.agent {
-        found.extend(agent.config.problems().into_iter().map(|problem| problem.under("spec.agent")));
-        found.extend(resources::problems("spec.agent.resources", &agent.resources));
+    for role in [Role::Gateway, Role::Agent] {
+        found.extend(plan.pod(role).into_iter().flat_map(|pod| of_pod(role, pod)));
     }
+    found
+}
+
+fn of_pod(role: Role, pod: &plan::Pod) -> Vec<Problem> {
+    let told = |problem| words::of_the_spec(role, problem);
+    let mut found: Vec<_> = pod.config.problems().into_iter().map(told).collect();
+    let field = |name: &str| format!("spec.{}.{name}", role.as_str());
+    if pod.ports.grpc == pod.ports.http {
+        found.push(Problem::new(field("otlp.http.port"), "is the port of grpc too; use two"));
+    }
+    found.extend(resources::problems(&field("resources"), &pod.resources));
     found
 }
 
@@ -128,26 +111,19 @@ fn roles(plan: &Plan) -> Option<Problem> {
     match (&plan.gateway, &plan.agent) {
         (None, None) => Some(Problem::new("spec", "no role is on; add gateway: {} and, for the nodes, agent: {}")),
         (None, Some(_)) => Some(Problem::new("spec.agent", "agents need a gateway to send to; add gateway: {}")),
+        (Some(gateway), Some(_)) if is_closed(&gateway.pod.config) => Some(Problem::new(
+            "spec.agent",
+            "agents send to their gateway without a token and without TLS; put auth and otlp.tls on the agents, or make \
+             gateways for outside senders with a resource of their own",
+        )),
         _ => None,
     }
 }
 
-/// `clickhouse` is a block of its own in the spec; everything else of a gateway's file is below `gateway`.
-fn in_words_of_the_spec(problem: Problem) -> Problem {
-    if problem.field.starts_with("clickhouse") { problem.under("spec") } else { problem.under("spec.gateway") }
-}
-
-fn missing(wanted: &Credentials, secret: &Secret) -> Option<String> {
-    let name = &wanted.secret_name;
-    let Secret::Found { keys } = secret else {
-        return Some(format!(
-            "Secret {name} does not exist; create it with the keys {} and {}",
-            wanted.username_key, wanted.password_key
-        ));
-    };
-    let absent: Vec<_> =
-        [&wanted.username_key, &wanted.password_key].into_iter().filter(|key| !keys.contains(*key)).cloned().collect();
-    (!absent.is_empty()).then(|| format!("Secret {name} has no key {}; add it", absent.join(" and no key ")))
+/// Whether a sender needs more than the address.
+fn is_closed(config: &CollectorConfig) -> bool {
+    let otlp = &config.receivers.otlp;
+    otlp.tls.is_some() || otlp.auth != crds::config::Auth::default()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Comes in: watches of the API server. Goes out: a controller that wakes, and [`Caches`] that are never behind
 //! what woke it. Must not decide anything.
 
-use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
+use std::{fmt::Debug, sync::Arc};
 
 use crds::v1alpha1::ClickStackCollector;
 use futures::{Stream, StreamExt as _, TryStreamExt as _, future};
@@ -26,7 +26,11 @@ use kube::{
 use serde::de::DeserializeOwned;
 use tokio::sync::watch::Sender;
 
-use crate::{desired::Kind, labels};
+use crate::{
+    desired::Kind,
+    labels,
+    references::{Referent, references},
+};
 
 pub mod unseen;
 
@@ -46,8 +50,9 @@ pub struct Caches {
     pub deployments: Store<Deployment>,
     pub daemon_sets: Store<DaemonSet>,
     pub pods: Store<Pod>,
-    /// Names and versions of Secrets. Their contents are not watched.
+    /// Names and versions of Secrets, and of ConfigMaps of others. Their contents are not watched.
     pub secrets: Store<PartialObjectMeta<Secret>>,
+    pub foreign_config_maps: Store<PartialObjectMeta<ConfigMap>>,
     /// Own writes that the stores have not seen yet.
     pub unseen: Arc<Unseen>,
     lists: Lists,
@@ -59,6 +64,16 @@ pub struct Caches {
 struct Lists(Arc<Sender<usize>>);
 
 impl Caches {
+    /// The version of a Secret or ConfigMap that a resource points at.
+    pub fn version(&self, namespace: &str, referent: &Referent) -> Option<String> {
+        match referent {
+            Referent::Secret(name) => self.secrets.get(&ObjectRef::new(name).within(namespace))?.resource_version(),
+            Referent::ConfigMap(name) => {
+                self.foreign_config_maps.get(&ObjectRef::new(name).within(namespace))?.resource_version()
+            }
+        }
+    }
+
     /// Ends when everything that existed at the start is known; before that, whatever exists would look missing.
     ///
     pub async fn synced(&self) {
@@ -84,10 +99,12 @@ pub fn watch(client: &Client, namespace: Option<&str>) -> (Controller<Guarded>, 
     let (daemon_sets, agents) = source.objects(Some(Kind::DaemonSet), ours.clone(), |_| {});
     let (pods, pod_events) = source.objects(None, ours, prune_pod);
     let (secrets, secret_events) = source.objects(None, everything, prune_metadata);
+    let of_others = watcher::Config::default().labels(&labels::not_ours());
+    let (foreign_config_maps, map_events) = source.objects(None, of_others, prune_metadata);
 
     // Own status writes must not wake: a status that tells of a failure would defeat the back-off.
     let changes = triggers.predicate_filter(predicates::generation, PredicateConfig::default());
-    let readers = resources.clone();
+    let (secret_readers, map_readers) = (resources.clone(), resources.clone());
     let controller = Controller::for_stream(changes, resources.clone())
         .owns_stream(accounts)
         .owns_stream(maps)
@@ -95,7 +112,8 @@ pub fn watch(client: &Client, namespace: Option<&str>) -> (Controller<Guarded>, 
         .owns_stream(gateways)
         .owns_stream(agents)
         .watches_stream(pod_events, |pod: Pod| resource_of(&pod))
-        .watches_stream(secret_events, move |secret| users_of(&readers, &secret));
+        .watches_stream(secret_events, move |secret| users_of(&secret_readers, &secret, Referent::Secret))
+        .watches_stream(map_events, move |map| users_of(&map_readers, &map, Referent::ConfigMap));
     let caches = Caches {
         resources,
         service_accounts,
@@ -105,6 +123,7 @@ pub fn watch(client: &Client, namespace: Option<&str>) -> (Controller<Guarded>, 
         daemon_sets,
         pods,
         secrets,
+        foreign_config_maps,
         unseen,
         lists,
     };
@@ -181,12 +200,17 @@ fn resource_of(pod: &Pod) -> Option<ObjectRef<Guarded>> {
     Some(ObjectRef::new(name).within(&pod.namespace()?))
 }
 
-fn users_of(resources: &Store<Guarded>, secret: &PartialObjectMeta<Secret>) -> Vec<ObjectRef<Guarded>> {
+/// The resources that point at an object.
+fn users_of<K>(
+    resources: &Store<Guarded>,
+    object: &PartialObjectMeta<K>,
+    kind: fn(String) -> Referent,
+) -> Vec<ObjectRef<Guarded>> {
+    let referent = kind(object.metadata.name.clone().unwrap_or_default());
     let uses = |guarded: &Guarded| {
         let Ok(resource) = &guarded.0 else { return false };
-        let credentials = resource.spec.clickhouse.credentials.as_ref();
-        resource.namespace() == secret.namespace()
-            && credentials.is_some_and(|credentials| Some(&credentials.secret_name) == secret.metadata.name.as_ref())
+        resource.namespace() == object.metadata.namespace
+            && references(&resource.spec).iter().any(|reference| reference.referent == referent)
     };
     resources.state_filter(uses).iter().map(|resource| ObjectRef::from_obj(resource.as_ref())).collect()
 }
@@ -204,8 +228,8 @@ fn prune_pod(pod: &mut Pod) {
     });
 }
 
-fn prune_metadata(secret: &mut PartialObjectMeta<Secret>) {
-    secret.metadata.annotations = None;
-    secret.metadata.labels = Some(BTreeMap::new());
-    secret.metadata.owner_references = None;
+fn prune_metadata<K>(object: &mut PartialObjectMeta<K>) {
+    object.metadata.annotations = None;
+    object.metadata.labels = None;
+    object.metadata.owner_references = None;
 }

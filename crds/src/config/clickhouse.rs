@@ -63,11 +63,16 @@ pub struct ClickHouseTls {
 
 /// How long rows are kept, by signal; the tables' TTL.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "kubernetes", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Retention {
+    /// Of log records, and of the counts of their values.
     pub logs: Duration,
+    /// Of spans, and of the counts of their values.
     pub traces: Duration,
+    /// Of data points.
     pub metrics: Duration,
+    /// Of session replays.
     pub sessions: Duration,
 }
 
@@ -98,13 +103,13 @@ impl ClickHouse {
     }
 
     /// A 100,000-row insert takes about half a second of an idle server; this is the time of a very busy one.
-    const fn default_timeout() -> Duration {
+    pub const fn default_timeout() -> Duration {
         Duration::seconds(30)
     }
 
     /// Below the 10 s after which SDKs give up waiting for an answer and send again on their own. Looked at between
     /// tries: an insert that hangs is not cut short by it.
-    const fn default_retry_for() -> Duration {
+    pub const fn default_retry_for() -> Duration {
         Duration::seconds(6)
     }
 }

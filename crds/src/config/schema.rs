@@ -6,15 +6,21 @@ use crate::problem::Problem;
 
 /// How tables are made, and what is done to those that are there.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "kubernetes", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Schema {
     /// Make what is absent. `false`: only look, and wait for somebody else to make it.
     pub manage: bool,
     /// Cluster all statements run on (`ON CLUSTER`); may be a macro, `{cluster}`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "kubernetes", schemars(length(min = 1, max = 128), regex(pattern = "^[-_.{}A-Za-z0-9]+$")))]
     pub cluster: Option<String>,
     /// Engine of the tables: `MergeTree`, `ReplicatedMergeTree` or `SharedMergeTree`, with its arguments if any.
     /// The rollups get the summing kind of the same engine.
+    #[cfg_attr(
+        feature = "kubernetes",
+        schemars(length(max = 300), regex(pattern = "^(Replicated|Shared)?MergeTree *(\\(.*\\))?$"))
+    )]
     pub engine: String,
     /// Blocks a table remembers, so that one that is sent again is stored once; 0 leaves it to the server. Absent:
     /// 1000, and for replicated engines the server's own default, which is that or more.

@@ -3,8 +3,8 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Resources;
-use crate::config::Blocks;
+use super::{Auth, Otlp, Resources};
+use crate::config::{Blocks, Limits, Shutdown};
 
 /// Gateways: a Deployment behind a Service.
 #[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
@@ -15,9 +15,21 @@ pub struct Gateway {
     #[serde(default = "two")]
     #[schemars(range(min = 0, max = 1000))]
     pub replicas: i32,
+    /// What is taken over OTLP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otlp: Option<Otlp>,
+    /// Who may send. Absent: everybody who reaches the ports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth>,
     /// When an open block is closed and inserted: whichever comes first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocks: Option<Blocks>,
+    /// What a gateway holds at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+    /// How a gateway ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shutdown: Option<Shutdown>,
     /// CPU and memory of each gateway. The memory limit sets how much a gateway accepts at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,

@@ -16,18 +16,17 @@ use crate::{
 };
 
 pub(super) fn children(plan: &Plan, agent: &Agent) -> Vec<Child> {
-    let (config, config_name) = config_map(plan, &agent.config);
-    vec![access::service_account(plan, Role::Agent), config, service::agent(plan), daemon_set(plan, agent, config_name)]
+    let (config, config_name) = config_map(plan, &agent.pod.config);
+    vec![
+        access::service_account(plan, Role::Agent),
+        config,
+        service::agent(plan, agent),
+        daemon_set(plan, agent, config_name),
+    ]
 }
 
 fn daemon_set(plan: &Plan, agent: &Agent, config_name: String) -> Child {
-    let shape = pod::Shape {
-        role: Role::Agent,
-        config_name,
-        resources: &agent.resources,
-        credentials: None,
-        host_port: agent.host_port,
-    };
+    let shape = pod::Shape { role: Role::Agent, config_name, pod: &agent.pod, host_port: agent.host_port };
     let mut template = pod::template(plan, &shape);
     if let Some(pod) = &mut template.spec {
         pod.tolerations = Some(vec![Toleration { operator: Some("Exists".to_owned()), ..Toleration::default() }]);

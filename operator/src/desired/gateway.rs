@@ -16,24 +16,18 @@ use crate::{
 };
 
 pub(super) fn children(plan: &Plan, gateway: &Gateway) -> Vec<Child> {
-    let (config, config_name) = config_map(plan, &gateway.config);
+    let (config, config_name) = config_map(plan, &gateway.pod.config);
     vec![
         access::service_account(plan, Role::Gateway),
         config,
-        service::gateway(plan),
-        service::gateway_pods(plan),
+        service::gateway(plan, gateway),
+        service::gateway_pods(plan, gateway),
         deployment(plan, gateway, config_name),
     ]
 }
 
 fn deployment(plan: &Plan, gateway: &Gateway, config_name: String) -> Child {
-    let shape = pod::Shape {
-        role: Role::Gateway,
-        config_name,
-        resources: &gateway.resources,
-        credentials: gateway.credentials.as_ref(),
-        host_port: false,
-    };
+    let shape = pod::Shape { role: Role::Gateway, config_name, pod: &gateway.pod, host_port: false };
     let mut template = pod::template(plan, &shape);
     if let Some(pod) = &mut template.spec {
         pod.topology_spread_constraints = Some(vec![one_per_node_if_possible(plan)]);

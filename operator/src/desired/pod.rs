@@ -1,40 +1,40 @@
 //! The pod both roles share: one container that can do nothing but its work.
 
-use crds::config::Role;
+use std::time::Duration;
+
+use crds::config::{Role, Shutdown};
 use k8s_openapi::{
     api::core::v1::{
-        Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, KeyToPath,
-        LocalObjectReference, ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, Probe,
-        ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext, Volume, VolumeMount,
+        Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction,
+        LocalObjectReference, ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, SeccompProfile,
+        SecurityContext, Volume, VolumeMount,
     },
     apimachinery::pkg::{apis::meta::v1::ObjectMeta, util::intstr::IntOrString},
 };
 
-use super::config_map;
+use super::{config_map, hash};
 use crate::{
     labels, names,
-    plan::{Credentials, Plan},
-    validate::CREDENTIALS_DIRECTORY,
+    plan::{self, Plan},
 };
 
-pub(super) const OTLP_GRPC: (&str, i32) = ("otlp-grpc", 4317);
-pub(super) const OTLP_HTTP: (&str, i32) = ("otlp-http", 4318);
-const HEALTH: (&str, i32) = ("health", 13133);
-const METRICS: (&str, i32) = ("metrics", 8888);
+mod mounts;
+
+pub(super) const OTLP_GRPC: (&str, u16) = ("otlp-grpc", plan::Ports::GRPC);
+pub(super) const OTLP_HTTP: (&str, u16) = ("otlp-http", plan::Ports::HTTP);
+const HEALTH: (&str, u16) = ("health", 13133);
+const METRICS: (&str, u16) = ("metrics", 8888);
 const CONFIG_DIRECTORY: &str = "/etc/clickstack";
 /// The image's user.
 const USER: i64 = 10001;
-/// Readable by the pod's user and its group, and by nobody else.
-const CREDENTIALS_MODE: i32 = 0o440;
-/// Lame duck, drain and a margin; see the collector's `shutdown`.
-const GRACE_SECONDS: i64 = 30;
+/// Beyond lame duck and drain, for the end of the process: with the defaults of `shutdown` the 30 s every pod has.
+const GRACE_MARGIN: Duration = Duration::from_secs(8);
 
 /// In what the pods of the roles differ.
 pub(super) struct Shape<'a> {
     pub role: Role,
     pub config_name: String,
-    pub resources: &'a ResourceRequirements,
-    pub credentials: Option<&'a Credentials>,
+    pub pod: &'a plan::Pod,
     pub host_port: bool,
 }
 
@@ -45,22 +45,39 @@ pub(super) fn template(plan: &Plan, shape: &Shape<'_>) -> PodTemplateSpec {
         service_account_name: Some(names::role(&plan.name, shape.role)),
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
-        termination_grace_period_seconds: Some(GRACE_SECONDS),
+        termination_grace_period_seconds: Some(grace_seconds(&shape.pod.config.shutdown)),
         image_pull_secrets: (!pull_secrets.is_empty()).then_some(pull_secrets),
         security_context: Some(pod_security()),
         containers: vec![container(plan, shape)],
         volumes: Some(volumes(shape)),
         ..PodSpec::default()
     };
-    let metadata = ObjectMeta { labels: Some(labels::all(&plan.name, shape.role)), ..ObjectMeta::default() };
+    let metadata = ObjectMeta {
+        labels: Some(labels::all(&plan.name, shape.role)),
+        annotations: references_hash(shape.pod).map(|hash| [(labels::REFERENCES_HASH.to_owned(), hash)].into()),
+        ..ObjectMeta::default()
+    };
     PodTemplateSpec { metadata: Some(metadata), spec: Some(spec) }
+}
+
+/// A change of a Secret or a ConfigMap becomes a rollout: the kubelet shows it to running pods only after a minute or
+/// more, and in all of them at once. Hashed are the versions and not the contents, from which a weak password could be
+/// guessed by whoever may read pods.
+fn references_hash(pod: &plan::Pod) -> Option<String> {
+    let line =
+        |plan::Dependency { referent, version }: &_| format!("{} {} {version}\n", referent.kind(), referent.name());
+    let versions: String = pod.dependencies.iter().map(line).collect();
+    (!versions.is_empty()).then(|| hash(&versions, 16))
+}
+
+fn grace_seconds(shutdown: &Shutdown) -> i64 {
+    let longest = shutdown.lame_duck.0.saturating_add(shutdown.timeout.0).saturating_add(GRACE_MARGIN);
+    i64::try_from(longest.as_millis().div_ceil(1000)).unwrap_or(i64::MAX)
 }
 
 fn container(plan: &Plan, shape: &Shape<'_>) -> Container {
     let mut mounts = vec![read_only("config", CONFIG_DIRECTORY)];
-    if shape.credentials.is_some() {
-        mounts.push(read_only("credentials", CREDENTIALS_DIRECTORY));
-    }
+    mounts.extend(shape.pod.mounts.iter().map(|mount| read_only(&mount.name, &mount.directory)));
     Container {
         name: "collector".to_owned(),
         image: Some(plan.image.reference.clone()),
@@ -70,7 +87,7 @@ fn container(plan: &Plan, shape: &Shape<'_>) -> Container {
         ports: Some(ports(shape)),
         readiness_probe: Some(probe("/ready", None, 1)),
         liveness_probe: Some(probe("/live", Some(10), 10)),
-        resources: Some(shape.resources.clone()),
+        resources: Some(shape.pod.resources.clone()),
         security_context: Some(container_security()),
         // The last lines of a collector that failed to start are what the resource's status shows.
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
@@ -80,14 +97,16 @@ fn container(plan: &Plan, shape: &Shape<'_>) -> Container {
 }
 
 fn ports(shape: &Shape<'_>) -> Vec<ContainerPort> {
-    let port = |(name, number): (&str, i32), is_on_host: bool| ContainerPort {
+    let port = |(name, number): (&str, u16), on_host: Option<u16>| ContainerPort {
         name: Some(name.to_owned()),
-        container_port: number,
-        host_port: is_on_host.then_some(number),
+        container_port: number.into(),
+        host_port: on_host.map(i32::from),
         protocol: Some("TCP".to_owned()),
         ..ContainerPort::default()
     };
-    vec![port(OTLP_GRPC, shape.host_port), port(OTLP_HTTP, shape.host_port), port(HEALTH, false), port(METRICS, false)]
+    let on_host = |number: u16| shape.host_port.then_some(number);
+    let plan::Ports { grpc, http } = shape.pod.ports;
+    vec![port(OTLP_GRPC, on_host(grpc)), port(OTLP_HTTP, on_host(http)), port(HEALTH, None), port(METRICS, None)]
 }
 
 /// No startup probe: it would delay readiness by its period, and liveness starts late enough.
@@ -111,22 +130,7 @@ fn volumes(shape: &Shape<'_>) -> Vec<Volume> {
         config_map: Some(ConfigMapVolumeSource { name: shape.config_name.clone(), ..ConfigMapVolumeSource::default() }),
         ..Volume::default()
     };
-    std::iter::once(config).chain(shape.credentials.map(credentials)).collect()
-}
-
-fn credentials(wanted: &Credentials) -> Volume {
-    let item =
-        |key: &str, path: &str| KeyToPath { key: key.to_owned(), path: path.to_owned(), mode: Some(CREDENTIALS_MODE) };
-    Volume {
-        name: "credentials".to_owned(),
-        secret: Some(SecretVolumeSource {
-            secret_name: Some(wanted.secret.clone()),
-            items: Some(vec![item(&wanted.username_key, "username"), item(&wanted.password_key, "password")]),
-            default_mode: Some(CREDENTIALS_MODE),
-            ..SecretVolumeSource::default()
-        }),
-        ..Volume::default()
-    }
+    std::iter::once(config).chain(shape.pod.mounts.iter().map(mounts::volume)).collect()
 }
 
 fn read_only(volume: &str, path: &str) -> VolumeMount {

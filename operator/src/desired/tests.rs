@@ -7,7 +7,7 @@ use crds::v1alpha1::ClickStackCollector;
 
 use super::*;
 use crate::{
-    resolve::Secret,
+    references::{Content, Found, Referent, references},
     validate::{Refusal, validate},
 };
 
@@ -18,16 +18,27 @@ fn read(case: &str) -> ClickStackCollector {
     serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-fn secret() -> Secret {
-    Secret::Found { keys: BTreeSet::from(["user", "pass"].map(str::to_owned)) }
+/// As if everything a resource points at were there.
+fn found(resource: &ClickStackCollector) -> Found {
+    let mut found = Found::new();
+    for reference in references(&resource.spec) {
+        let content: &mut Content = found.entry(reference.referent).or_default();
+        content.keys.extend(reference.keys);
+        "uid/1".clone_into(&mut content.version);
+    }
+    found
+}
+
+fn checked(resource: &ClickStackCollector) -> Result<Plan, Refusal> {
+    validate(resource, &found(resource), IMAGE)
 }
 
 fn children(case: &str) -> Vec<Child> {
-    desired(&validate(&read(case), &secret(), IMAGE).unwrap())
+    desired(&checked(&read(case)).unwrap())
 }
 
 fn golden(case: &str) {
-    let text = match validate(&read(case), &secret(), IMAGE) {
+    let text = match checked(&read(case)) {
         Ok(plan) => {
             let documents = desired(&plan).into_iter().map(|child| serde_saphyr::to_string(&child.object).unwrap());
             documents.collect::<Vec<_>>().join("---\n")
@@ -58,6 +69,11 @@ fn without_agents_only_gateways_are_made() {
 }
 
 #[test]
+fn a_gateway_for_outside_senders_asks_for_a_token_over_tls() {
+    golden("closed-gateway");
+}
+
+#[test]
 fn everything_wrong_is_told_at_once() {
     golden("invalid");
 }
@@ -77,12 +93,38 @@ fn the_same_resource_makes_the_same_objects() {
 #[test]
 fn a_changed_configuration_gets_a_new_config_map_and_rolls_its_own_role_alone() {
     let mut resource = read("smallest");
-    let before = desired(&validate(&resource, &secret(), IMAGE).unwrap());
+    let before = desired(&checked(&resource).unwrap());
     resource.spec.clickhouse.database = "other".to_owned();
-    let after = desired(&validate(&resource, &secret(), IMAGE).unwrap());
+    let after = desired(&checked(&resource).unwrap());
     let changed: BTreeSet<_> =
         after.iter().filter(|child| !before.contains(child)).map(|child| (child.kind, child.role)).collect();
     assert_eq!(changed, BTreeSet::from([(Kind::ConfigMap, Role::Gateway), (Kind::Deployment, Role::Gateway)]));
+}
+
+#[test]
+fn a_new_version_of_a_secret_rolls_the_roles_that_use_it_and_nothing_else() {
+    let resource = read("full");
+    let before = desired(&checked(&resource).unwrap());
+    let mut newer = found(&resource);
+    let secret = Referent::Secret("clickhouse".to_owned());
+    newer.get_mut(&secret).unwrap().version = "uid/2".to_owned();
+    let after = desired(&validate(&resource, &newer, IMAGE).unwrap());
+    let changed: Vec<_> =
+        after.iter().filter(|child| !before.contains(child)).map(|child| (child.kind, child.role)).collect();
+    assert_eq!(changed, [(Kind::Deployment, Role::Gateway)]);
+}
+
+#[test]
+fn pods_get_all_the_time_a_collector_takes_to_end() {
+    let mut resource = read("smallest");
+    let shutdown = crds::config::Shutdown {
+        lame_duck: crds::quantity::Duration::milliseconds(2500),
+        timeout: crds::quantity::Duration::seconds(60),
+    };
+    resource.spec.gateway.as_mut().unwrap().shutdown = Some(shutdown);
+    let children = desired(&checked(&resource).unwrap());
+    let deployment = children.iter().find(|child| child.kind == Kind::Deployment).unwrap();
+    assert_eq!(deployment.object["spec"]["template"]["spec"]["terminationGracePeriodSeconds"], 71);
 }
 
 #[test]

@@ -70,8 +70,8 @@ fn progressing(input: &Input<'_>) -> Fact {
         Outcome::Refused(Refusal::Invalid(_)) => {
             fact(false, "ConfigInvalid", "waits for a change of the spec".to_owned())
         }
-        Outcome::Refused(Refusal::SecretMissing { .. }) => {
-            fact(false, "SecretMissing", "waits for the Secret".to_owned())
+        Outcome::Refused(Refusal::Missing { kind, .. }) => {
+            fact(false, &format!("{kind}Missing"), format!("waits for the {kind}"))
         }
         Outcome::Failed { cause } => fact(true, "Retrying", failed(cause)),
         Outcome::Applied(_) => {
@@ -105,12 +105,12 @@ fn degraded(input: &Input<'_>, applied: Option<i64>) -> Fact {
 fn refused(type_: &'static str, refusal: &Refusal, applied: Option<i64>) -> Fact {
     let (reason, message) = match refusal {
         Refusal::Invalid(problems) => {
-            ("ConfigInvalid", problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; "))
+            ("ConfigInvalid".to_owned(), problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; "))
         }
-        Refusal::SecretMissing { message } => ("SecretMissing", message.clone()),
+        Refusal::Missing { kind, message } => (format!("{kind}Missing"), message.clone()),
     };
     let still = applied.map_or_else(String::new, |generation| format!("; generation {generation} keeps running"));
-    fact(type_, false, reason, message + &still)
+    fact(type_, false, &reason, message + &still)
 }
 
 fn failed(cause: &str) -> String {

@@ -9,7 +9,7 @@ use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 use serde_json::json;
 
 use super::*;
-use crate::{resolve::Secret, validate::validate};
+use crate::{references::Found, validate::validate};
 
 const NOW: &str = "2026-01-01T00:01:00Z";
 
@@ -19,7 +19,7 @@ fn plan() -> Plan {
         "metadata": {"name": "main", "namespace": "ns", "uid": "u", "generation": 7},
         "spec": {"clickhouse": {"endpoint": "http://c:8123"}, "gateway": {}},
     });
-    validate(&serde_json::from_value(resource).unwrap(), &Secret::Missing, "r:1").unwrap()
+    validate(&serde_json::from_value(resource).unwrap(), &Found::new(), "r:1").unwrap()
 }
 
 fn rolled_out() -> Workload {
@@ -150,7 +150,7 @@ fn an_invalid_spec_stalls_and_says_what_keeps_running() {
 
 #[test]
 fn a_missing_secret_is_no_fault_of_the_spec() {
-    let refusal = Refusal::SecretMissing { message: "Secret ch does not exist".to_owned() };
+    let refusal = Refusal::Missing { kind: "Secret", message: "Secret ch does not exist".to_owned() };
     let status = made(Outcome::Refused(&refusal), &[], None);
     assert_eq!(told(&status, "Ready"), Some(("False", "SecretMissing", "Secret ch does not exist")));
     assert_eq!(told(&status, "ConfigValid").unwrap().0, "True");

@@ -1,6 +1,5 @@
-use std::collections::BTreeSet;
-
 use super::*;
+use crate::references::{Content, Referent};
 
 const IMAGE: &str = "localhost:5000/collector:0.1.0";
 
@@ -11,42 +10,48 @@ fn resource(spec: &str) -> ClickStackCollector {
     serde_saphyr::from_str(&text).unwrap()
 }
 
-fn found(keys: &[&str]) -> Secret {
-    Secret::Found { keys: keys.iter().map(|key| (*key).to_owned()).collect::<BTreeSet<_>>() }
+fn nothing() -> Found {
+    Found::new()
+}
+
+fn secret(keys: &[&str]) -> Found {
+    let content = Content { keys: keys.iter().map(|key| (*key).to_owned()).collect(), version: "u/1".to_owned() };
+    [(Referent::Secret("ch".to_owned()), content)].into()
 }
 
 const WITH_SECRET: &str = "{clickhouse: {endpoint: 'http://c:8123', credentials: {secretName: ch}}, gateway: {}}";
 
 #[test]
 fn a_missing_secret_is_waited_for_by_name() {
-    let refusal = validate(&resource(WITH_SECRET), &Secret::Missing, IMAGE).unwrap_err();
-    let Refusal::SecretMissing { message } = refusal else { panic!("{refusal:?}") };
-    assert_eq!(message, "Secret ch does not exist; create it with the keys username and password");
+    let refusal = validate(&resource(WITH_SECRET), &nothing(), IMAGE).unwrap_err();
+    let message = "Secret ch does not exist; create it with the keys password and username".to_owned();
+    assert_eq!(refusal, Refusal::Missing { kind: "Secret", message });
 }
 
 #[test]
 fn a_missing_key_is_waited_for_by_name() {
-    let refusal = validate(&resource(WITH_SECRET), &found(&["username"]), IMAGE).unwrap_err();
-    assert_eq!(refusal, Refusal::SecretMissing { message: "Secret ch has no key password; add it".to_owned() });
+    let refusal = validate(&resource(WITH_SECRET), &secret(&["username"]), IMAGE).unwrap_err();
+    let message = "Secret ch has no key password; add it".to_owned();
+    assert_eq!(refusal, Refusal::Missing { kind: "Secret", message });
 }
 
 #[test]
 fn a_complete_secret_is_mounted_where_the_configuration_looks() {
-    let plan = validate(&resource(WITH_SECRET), &found(&["username", "password"]), IMAGE).unwrap();
-    let clickhouse = plan.gateway.unwrap().config.clickhouse.unwrap();
+    let plan = validate(&resource(WITH_SECRET), &secret(&["username", "password"]), IMAGE).unwrap();
+    let clickhouse = plan.gateway.unwrap().pod.config.clickhouse.unwrap();
     assert_eq!(clickhouse.password_file.as_deref(), Some("/etc/clickstack-credentials/password"));
 }
 
 #[test]
 fn credentials_in_the_endpoint_are_not_repeated() {
     let spec = "{clickhouse: {endpoint: 'http://me:hunter2@c:8123'}, gateway: {}}";
-    let refusal = format!("{:?}", validate(&resource(spec), &Secret::Missing, IMAGE).unwrap_err());
+    let refusal = format!("{:?}", validate(&resource(spec), &nothing(), IMAGE).unwrap_err());
     assert!(refusal.contains("spec.clickhouse.endpoint") && !refusal.contains("hunter2"), "{refusal}");
 }
 
 #[test]
 fn agents_without_gateways_are_refused_without_the_schema_too() {
-    let refusal = validate(&resource("{clickhouse: {endpoint: 'http://c'}, agent: {}}"), &Secret::Missing, IMAGE);
+    let refusal = validate(&resource("{clickhouse: {endpoint: 'http://c'}, agent: {}}"), &nothing(), IMAGE);
     let Err(Refusal::Invalid(problems)) = refusal else { panic!("{refusal:?}") };
     assert_eq!(problems[0].field, "spec.agent");
 }
@@ -55,10 +60,58 @@ fn agents_without_gateways_are_refused_without_the_schema_too() {
 fn each_part_of_the_image_can_be_overridden() {
     let reference = |image: &str| {
         let spec = format!("{{image: {image}, clickhouse: {{endpoint: 'http://c'}}, gateway: {{}}}}");
-        validate(&resource(&spec), &Secret::Missing, IMAGE).unwrap().image.reference
+        validate(&resource(&spec), &nothing(), IMAGE).unwrap().image.reference
     };
     assert_eq!(reference("{}"), "localhost:5000/collector:0.1.0");
     assert_eq!(reference("{tag: '2'}"), "localhost:5000/collector:2");
     assert_eq!(reference("{repository: other/c}"), "other/c:0.1.0");
     assert_eq!(reference("{repository: 'r:1/c', tag: '3'}"), "r:1/c:3");
+}
+
+fn problems(spec: &str) -> Vec<String> {
+    match validate(&resource(spec), &nothing(), IMAGE) {
+        Err(Refusal::Invalid(problems)) => problems.into_iter().map(|problem| problem.field).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn everything_that_is_missing_is_told_at_once() {
+    let spec = "{clickhouse: {endpoint: 'https://c', tls: {ca: {configMapName: root}, clientCertificate: {secretName: me}}}, gateway: {}}";
+    let message = "ConfigMap root does not exist; create it with the key ca.crt; \
+                   Secret me does not exist; create it with the keys tls.crt and tls.key";
+    let refusal = validate(&resource(spec), &nothing(), IMAGE).unwrap_err();
+    assert_eq!(refusal, Refusal::Missing { kind: "ConfigMap", message: message.to_owned() });
+}
+
+#[test]
+fn problems_of_the_file_are_told_in_the_words_of_the_spec() {
+    for (spec, field) in [
+        ("{clickhouse: {endpoint: 'http://c', retention: {logs: 0s}}, gateway: {}}", "spec.clickhouse.retention.logs"),
+        ("{clickhouse: {endpoint: 'http://c', schema: {engine: Log}}, gateway: {}}", "spec.clickhouse.schema.engine"),
+        ("{clickhouse: {endpoint: 'http://c', tls: {}}, gateway: {}}", "spec.clickhouse.tls"),
+        (
+            "{clickhouse: {endpoint: 'http://c'}, gateway: {otlp: {http: {cors: {allowedOrigins: ['a*b*']}}}}}",
+            "spec.gateway.otlp.http.cors.allowedOrigins[0]",
+        ),
+        (
+            "{clickhouse: {endpoint: 'http://c'}, gateway: {auth: {oidc: {issuer: 'http://i', audience: a}}}}",
+            "spec.gateway.auth.oidc.issuer",
+        ),
+        (
+            "{clickhouse: {endpoint: 'http://c'}, gateway: {limits: {requestBytes: 0}}}",
+            "spec.gateway.limits.requestBytes",
+        ),
+        (
+            "{clickhouse: {endpoint: 'http://c'}, gateway: {}, agent: {forward: {timeout: 0s}}}",
+            "spec.agent.forward.timeout",
+        ),
+        ("{clickhouse: {endpoint: 'http://c'}, gateway: {otlp: {http: {port: 4317}}}}", "spec.gateway.otlp.http.port"),
+        (
+            "{clickhouse: {endpoint: 'http://c'}, gateway: {auth: {tokens: [{secretName: s, key: k}]}}, agent: {}}",
+            "spec.agent",
+        ),
+    ] {
+        assert_eq!(problems(spec), [field], "{spec}");
+    }
 }

@@ -1,0 +1,123 @@
+//! What a spec points at: Secrets and ConfigMaps of its namespace, each with the keys that must be there.
+//!
+//! Comes in: a spec. Goes out: [`Reference`]s, for those who look them up, who wait for them, and who are woken by
+//! them. Pure: must not look whether anything exists.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crds::{
+    config::Role,
+    v1alpha1::{Auth, Authority, ClickHouse, ClickStackCollectorSpec, Otlp},
+};
+
+/// An object with a content of its own life.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Referent {
+    Secret(String),
+    ConfigMap(String),
+}
+
+/// A referent and the keys of it that pods of a role need.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Reference {
+    pub role: Role,
+    pub referent: Referent,
+    pub keys: BTreeSet<String>,
+}
+
+/// A referent as it was found: the names of its keys, and which version of it they are.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Content {
+    pub keys: BTreeSet<String>,
+    /// Changes whenever the referent does, and tells nothing of what is in it.
+    pub version: String,
+}
+
+/// What was found of all that a spec points at. What is absent does not exist.
+pub type Found = BTreeMap<Referent, Content>;
+
+/// The keys of a Secret of type kubernetes.io/tls.
+pub const CERTIFICATE_KEYS: [&str; 2] = ["tls.crt", "tls.key"];
+
+impl Referent {
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Secret(_) => "Secret",
+            Self::ConfigMap(_) => "ConfigMap",
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Secret(name) | Self::ConfigMap(name) => name,
+        }
+    }
+
+    /// Where an authority's certificates are. The schema sees to it that it is one of both.
+    pub fn of(authority: &Authority) -> Self {
+        match (&authority.secret_name, &authority.config_map_name) {
+            (_, Some(name)) => Self::ConfigMap(name.clone()),
+            (name, None) => Self::Secret(name.clone().unwrap_or_default()),
+        }
+    }
+}
+
+/// Everything a spec points at, in the order of the spec.
+pub fn references(spec: &ClickStackCollectorSpec) -> Vec<Reference> {
+    let mut found = Vec::new();
+    if let Some(gateway) = &spec.gateway {
+        let mut of_role = Collect { role: Role::Gateway, found: &mut found };
+        of_role.destination(&spec.clickhouse);
+        of_role.receiver(gateway.otlp.as_ref(), gateway.auth.as_ref());
+    }
+    if let Some(agent) = &spec.agent {
+        let mut of_role = Collect { role: Role::Agent, found: &mut found };
+        of_role.receiver(agent.otlp.as_ref(), agent.auth.as_ref());
+    }
+    found
+}
+
+/// Gathers what the pods of one role need.
+struct Collect<'a> {
+    role: Role,
+    found: &'a mut Vec<Reference>,
+}
+
+impl Collect<'_> {
+    fn destination(&mut self, clickhouse: &ClickHouse) {
+        if let Some(credentials) = &clickhouse.credentials {
+            self.secret(&credentials.secret_name, &[&credentials.username_key, &credentials.password_key]);
+        }
+        let Some(tls) = &clickhouse.tls else { return };
+        self.authority(tls.ca.as_ref());
+        if let Some(certificate) = &tls.client_certificate {
+            self.secret(&certificate.secret_name, &CERTIFICATE_KEYS);
+        }
+    }
+
+    fn receiver(&mut self, otlp: Option<&Otlp>, auth: Option<&Auth>) {
+        if let Some(tls) = otlp.and_then(|otlp| otlp.tls.as_ref()) {
+            self.secret(&tls.secret_name, &CERTIFICATE_KEYS);
+            self.authority(tls.client_ca.as_ref());
+        }
+        for token in auth.into_iter().flat_map(|auth| &auth.tokens) {
+            self.secret(&token.secret_name, &[&token.key]);
+        }
+        self.authority(auth.and_then(|auth| auth.oidc.as_ref()).and_then(|oidc| oidc.ca.as_ref()));
+    }
+
+    fn secret(&mut self, name: &str, keys: &[&str]) {
+        self.add(Referent::Secret(name.to_owned()), keys);
+    }
+
+    fn authority(&mut self, authority: Option<&Authority>) {
+        if let Some(authority) = authority {
+            self.add(Referent::of(authority), &[&authority.key]);
+        }
+    }
+
+    fn add(&mut self, referent: Referent, keys: &[&str]) {
+        let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+        self.found.push(Reference { role: self.role, referent, keys });
+    }
+}

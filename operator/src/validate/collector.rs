@@ -1,0 +1,146 @@
+//! Comes in: the blocks of the spec. Goes out: the very file the collectors of a role get, and the mounts its paths
+//! lead to. Pure; must not judge: the collector's own checks do.
+
+use crds::{
+    config::{self, CollectorConfig, Role},
+    v1alpha1::{Agent, Auth, Authority, ClickHouse, ClickHouseTls, Gateway, Otlp},
+};
+
+use crate::{
+    names,
+    plan::Mount,
+    references::{CERTIFICATE_KEYS, Referent},
+};
+
+/// A collector's file, and what it needs beside it.
+pub(super) struct Files {
+    pub config: CollectorConfig,
+    pub mounts: Vec<Mount>,
+}
+
+pub(super) fn gateway(clickhouse: &ClickHouse, gateway: &Gateway) -> Files {
+    let mut mounts = Mounts::default();
+    let config = CollectorConfig {
+        clickhouse: Some(destination(clickhouse, &mut mounts)),
+        receivers: receivers(gateway.otlp.as_ref(), gateway.auth.as_ref(), &mut mounts),
+        blocks: gateway.blocks.unwrap_or_default(),
+        limits: gateway.limits.unwrap_or_default(),
+        shutdown: gateway.shutdown.unwrap_or_default(),
+        ..empty(Role::Gateway)
+    };
+    Files { config, mounts: mounts.0 }
+}
+
+pub(super) fn agent(name: &str, namespace: &str, agent: &Agent) -> Files {
+    let mut mounts = Mounts::default();
+    let host = names::host(&names::gateway_pods(name), namespace);
+    let wanted = agent.forward.clone().unwrap_or_default();
+    let mut forward = config::Forward::to(format!("http://{host}:4317"));
+    forward.timeout = wanted.timeout.unwrap_or(forward.timeout);
+    forward.retry_for = wanted.retry_for.unwrap_or(forward.retry_for);
+    let config = CollectorConfig {
+        forward: Some(forward),
+        receivers: receivers(agent.otlp.as_ref(), agent.auth.as_ref(), &mut mounts),
+        limits: agent.limits.unwrap_or_default(),
+        shutdown: agent.shutdown.unwrap_or_default(),
+        ..empty(Role::Agent)
+    };
+    Files { config, mounts: mounts.0 }
+}
+
+fn destination(clickhouse: &ClickHouse, mounts: &mut Mounts) -> config::ClickHouse {
+    let credentials = clickhouse.credentials.as_ref().map(|wanted| {
+        let referent = Referent::Secret(wanted.secret_name.clone());
+        mounts.add("credentials", referent, &[(&wanted.username_key, "username"), (&wanted.password_key, "password")])
+    });
+    let file = |name: &str| credentials.as_ref().map(|directory| format!("{directory}/{name}"));
+    let defaults = config::ClickHouse::at("");
+    config::ClickHouse {
+        endpoint: clickhouse.endpoint.clone(),
+        endpoints: clickhouse.endpoints.clone(),
+        tls: clickhouse.tls.as_ref().map(|tls| client_tls(tls, mounts)),
+        database: clickhouse.database.clone(),
+        username_file: file("username"),
+        password_file: file("password"),
+        timeout: clickhouse.timeout.unwrap_or(defaults.timeout),
+        retry_for: clickhouse.retry_for.unwrap_or(defaults.retry_for),
+        retention: clickhouse.retention.unwrap_or_default(),
+        schema: clickhouse.schema.clone().unwrap_or_default(),
+    }
+}
+
+fn client_tls(tls: &ClickHouseTls, mounts: &mut Mounts) -> config::ClickHouseTls {
+    let certificate = tls.client_certificate.as_ref();
+    let certificate = certificate.map(|wanted| mounts.certificate("clickhouse-certificate", &wanted.secret_name));
+    let (cert_file, key_file) = certificate.unzip();
+    config::ClickHouseTls {
+        ca_file: tls.ca.as_ref().map(|ca| mounts.authority("clickhouse-ca", ca)),
+        cert_file,
+        key_file,
+        server_name: tls.server_name.clone(),
+        insecure_skip_verify: tls.insecure_skip_verify,
+    }
+}
+
+fn receivers(otlp: Option<&Otlp>, auth: Option<&Auth>, mounts: &mut Mounts) -> config::Receivers {
+    let mut file = config::Otlp::default();
+    if let Some(cors) = otlp.and_then(|otlp| otlp.http.as_ref()).and_then(|http| http.cors.clone()) {
+        file.cors.allowed_origins = cors.allowed_origins.unwrap_or(file.cors.allowed_origins);
+        file.cors.max_age = cors.max_age.unwrap_or(file.cors.max_age);
+    }
+    file.tls = otlp.and_then(|otlp| otlp.tls.as_ref()).map(|tls| {
+        let (certificate_file, key_file) = mounts.certificate("certificate", &tls.secret_name);
+        let client_ca_file = tls.client_ca.as_ref().map(|ca| mounts.authority("client-ca", ca));
+        config::Tls { certificate_file, key_file, client_ca_file }
+    });
+    if let Some(auth) = auth {
+        file.auth = senders(auth, mounts);
+    }
+    config::Receivers { otlp: file }
+}
+
+fn senders(auth: &Auth, mounts: &mut Mounts) -> config::Auth {
+    let tokens = auth.tokens.iter().enumerate().map(|(index, token)| {
+        let referent = Referent::Secret(token.secret_name.clone());
+        let directory = mounts.add(&format!("tokens-{index}"), referent, &[(&token.key, "tokens")]);
+        format!("{directory}/tokens")
+    });
+    let token_files = tokens.collect();
+    let oidc = auth.oidc.as_ref().map(|oidc| config::Oidc {
+        issuer: oidc.issuer.clone(),
+        audience: oidc.audience.clone(),
+        ca_file: oidc.ca.as_ref().map(|ca| mounts.authority("issuer-ca", ca)),
+    });
+    config::Auth { token_files, oidc }
+}
+
+fn empty(role: Role) -> CollectorConfig {
+    CollectorConfig { role, clickhouse: None, ..CollectorConfig::gateway(config::ClickHouse::at("")) }
+}
+
+/// What a file's paths lead to.
+#[derive(Default)]
+struct Mounts(Vec<Mount>);
+
+impl Mounts {
+    /// The directory in which the files will be.
+    fn add(&mut self, name: &str, referent: Referent, files: &[(&str, &str)]) -> String {
+        let directory = format!("/etc/clickstack-{name}");
+        let files = files.iter().map(|(key, file)| ((*key).to_owned(), (*file).to_owned())).collect();
+        self.0.push(Mount { name: name.to_owned(), directory: directory.clone(), referent, files });
+        directory
+    }
+
+    fn authority(&mut self, name: &str, authority: &Authority) -> String {
+        let directory = self.add(name, Referent::of(authority), &[(&authority.key, "ca.crt")]);
+        format!("{directory}/ca.crt")
+    }
+
+    /// The certificate's file and the key's.
+    fn certificate(&mut self, name: &str, secret: &str) -> (String, String) {
+        let [certificate, key] = CERTIFICATE_KEYS;
+        let referent = Referent::Secret(secret.to_owned());
+        let directory = self.add(name, referent, &[(certificate, certificate), (key, key)]);
+        (format!("{directory}/{certificate}"), format!("{directory}/{key}"))
+    }
+}

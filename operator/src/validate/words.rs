@@ -1,0 +1,23 @@
+//! A problem of the collector's file, told in the words of the spec. Pure.
+
+use crds::{config::Role, problem::Problem};
+
+/// Fields of the file that stand elsewhere in the spec; the first that fits is taken.
+const MOVED: [(&str, &str); 7] = [
+    ("clickhouse.tls.caFile", "clickhouse.tls.ca"),
+    ("clickhouse.tls.certFile", "clickhouse.tls.clientCertificate"),
+    ("clickhouse", "clickhouse"),
+    ("receivers.otlp.cors", "{role}.otlp.http.cors"),
+    ("receivers.otlp.auth.tokenFiles", "{role}.auth.tokens"),
+    ("receivers.otlp.auth", "{role}.auth"),
+    ("receivers.otlp", "{role}.otlp"),
+];
+
+pub(super) fn of_the_spec(role: Role, problem: Problem) -> Problem {
+    let moved = MOVED.iter().find_map(|(from, to)| Some((problem.field.strip_prefix(from)?, to)));
+    let field = match moved {
+        Some((rest, to)) => format!("spec.{}{rest}", to.replace("{role}", role.as_str())),
+        None => format!("spec.{}.{}", role.as_str(), problem.field),
+    };
+    Problem { field, ..problem }
+}
