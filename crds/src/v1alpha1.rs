@@ -11,10 +11,12 @@ use serde::{Deserialize, Serialize};
 mod agent;
 mod clickhouse;
 mod gateway;
+mod native;
 mod otlp;
 mod pod;
 mod reference;
 mod status;
+mod workload;
 
 pub use agent::{Agent, Forward};
 pub use clickhouse::{ClickHouse, ClickHouseTls, Credentials};
@@ -23,6 +25,7 @@ pub use otlp::{Auth, Cors, Grpc, Http, Oidc, Otlp, Tls};
 pub use pod::{Image, PullPolicy, PullSecret, Resources};
 pub use reference::{Authority, Certificate, SecretKey};
 pub use status::{Endpoints, RoleStatus, Status, condition};
+pub use workload::{DisruptionBudget, PodSettings, Service, ServiceType, UpdateStrategy};
 
 /// Collects logs, metrics and traces over OTLP and stores them in ClickHouse, for ClickStack.
 ///
@@ -66,6 +69,9 @@ pub struct ClickStackCollectorSpec {
     /// The collector image; the operator's own default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<Image>,
+    /// Change nothing in the cluster while this is true. What runs keeps running.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
     /// Where telemetry is stored.
     pub clickhouse: ClickHouse,
     /// Collectors that write to ClickHouse, as a Deployment with a Service.

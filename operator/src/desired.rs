@@ -8,6 +8,7 @@ use k8s_openapi::{
     api::{
         apps::v1::{DaemonSet, Deployment},
         core::v1::{ConfigMap, Service, ServiceAccount},
+        policy::v1::PodDisruptionBudget,
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
@@ -22,9 +23,14 @@ mod access;
 mod agent;
 pub mod amount;
 mod config_map;
+mod disruption;
 mod gateway;
+pub mod merge_key;
+pub mod overlay;
 mod pod;
 mod service;
+
+pub use pod::COLLECTOR;
 
 /// The kinds of children there are.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -32,6 +38,7 @@ pub enum Kind {
     ServiceAccount,
     ConfigMap,
     Service,
+    PodDisruptionBudget,
     Deployment,
     DaemonSet,
 }
@@ -59,14 +66,21 @@ pub fn desired(plan: &Plan) -> Vec<Child> {
 }
 
 impl Kind {
-    pub const ALL: [Self; 5] =
-        [Self::ServiceAccount, Self::ConfigMap, Self::Service, Self::Deployment, Self::DaemonSet];
+    pub const ALL: [Self; 6] = [
+        Self::ServiceAccount,
+        Self::ConfigMap,
+        Self::Service,
+        Self::PodDisruptionBudget,
+        Self::Deployment,
+        Self::DaemonSet,
+    ];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ServiceAccount => "ServiceAccount",
             Self::ConfigMap => "ConfigMap",
             Self::Service => "Service",
+            Self::PodDisruptionBudget => "PodDisruptionBudget",
             Self::Deployment => "Deployment",
             Self::DaemonSet => "DaemonSet",
         }
@@ -82,6 +96,7 @@ impl Kind {
             Self::ServiceAccount => ApiResource::erase::<ServiceAccount>(&()),
             Self::ConfigMap => ApiResource::erase::<ConfigMap>(&()),
             Self::Service => ApiResource::erase::<Service>(&()),
+            Self::PodDisruptionBudget => ApiResource::erase::<PodDisruptionBudget>(&()),
             Self::Deployment => ApiResource::erase::<Deployment>(&()),
             Self::DaemonSet => ApiResource::erase::<DaemonSet>(&()),
         }
@@ -108,7 +123,7 @@ where
     // Kubernetes' own types always have a JSON form.
     let mut object = serde_json::to_value(object).unwrap_or_default();
     let seal = hash(&object.to_string(), 16);
-    object["metadata"]["annotations"] = json!({ labels::DESIRED_HASH: seal });
+    object["metadata"]["annotations"][labels::DESIRED_HASH] = json!(seal);
     Child { kind, name, role, object }
 }
 

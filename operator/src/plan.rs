@@ -1,7 +1,15 @@
 //! `Plan`: everything `desired` may know. Made by `validate` alone, so a plan that exists can work.
 
+use std::collections::BTreeMap;
+
 use crds::config::{CollectorConfig, Role};
-use k8s_openapi::{api::core::v1::ResourceRequirements, apimachinery::pkg::apis::meta::v1::OwnerReference};
+use k8s_openapi::{
+    api::core::v1::{
+        Affinity, EnvVar, ResourceRequirements, Toleration, TopologySpreadConstraint, Volume, VolumeMount,
+    },
+    apimachinery::pkg::{apis::meta::v1::OwnerReference, util::intstr::IntOrString},
+};
+use serde_json::Value;
 
 use crate::references::Referent;
 
@@ -28,12 +36,15 @@ pub struct Image {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gateway {
     pub replicas: i32,
+    pub rollout: Rollout,
+    pub disruption_budget: DisruptionBudget,
     pub pod: Pod,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Agent {
     pub host_port: bool,
+    pub rollout: Rollout,
     pub pod: Pod,
 }
 
@@ -45,7 +56,46 @@ pub struct Pod {
     pub mounts: Vec<Mount>,
     /// Every object the pods depend on, in its version; none when they depend on none.
     pub dependencies: Vec<Dependency>,
+    pub settings: Settings,
+}
+
+/// What a person says of a role's pods, with defaults where every role has the same. An absent list of tolerations or
+/// constraints means the role's own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
     pub resources: ResourceRequirements,
+    pub node_selector: BTreeMap<String, String>,
+    pub tolerations: Option<Vec<Toleration>>,
+    pub affinity: Option<Affinity>,
+    pub topology_spread_constraints: Option<Vec<TopologySpreadConstraint>>,
+    pub priority_class_name: Option<String>,
+    pub env: Vec<EnvVar>,
+    pub volumes: Vec<Volume>,
+    pub volume_mounts: Vec<VolumeMount>,
+    /// Laid over the pod template.
+    pub overlay: Option<Value>,
+    pub service: Service,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    pub type_: &'static str,
+    pub annotations: BTreeMap<String, String>,
+    pub load_balancer_class: Option<String>,
+}
+
+/// How pods are replaced.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rollout {
+    pub max_unavailable: IntOrString,
+    pub max_surge: IntOrString,
+}
+
+/// Either of both.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DisruptionBudget {
+    pub max_unavailable: Option<IntOrString>,
+    pub min_available: Option<IntOrString>,
 }
 
 /// Under which numbers the ports of OTLP are reached from outside the pod. Inside they never change.

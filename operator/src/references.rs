@@ -10,6 +10,8 @@ use crds::{
     v1alpha1::{Auth, Authority, ClickHouse, ClickStackCollectorSpec, Otlp},
 };
 
+mod pod;
+
 /// An object with a content of its own life.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Referent {
@@ -23,6 +25,8 @@ pub struct Reference {
     pub role: Role,
     pub referent: Referent,
     pub keys: BTreeSet<String>,
+    /// Pods start without it, too.
+    pub is_optional: bool,
 }
 
 /// A referent as it was found: the names of its keys, and which version of it they are.
@@ -69,10 +73,12 @@ pub fn references(spec: &ClickStackCollectorSpec) -> Vec<Reference> {
         let mut of_role = Collect { role: Role::Gateway, found: &mut found };
         of_role.destination(&spec.clickhouse);
         of_role.receiver(gateway.otlp.as_ref(), gateway.auth.as_ref());
+        pod::collect(&mut of_role, &gateway.pod);
     }
     if let Some(agent) = &spec.agent {
         let mut of_role = Collect { role: Role::Agent, found: &mut found };
         of_role.receiver(agent.otlp.as_ref(), agent.auth.as_ref());
+        pod::collect(&mut of_role, &agent.pod);
     }
     found
 }
@@ -118,6 +124,6 @@ impl Collect<'_> {
 
     fn add(&mut self, referent: Referent, keys: &[&str]) {
         let keys = keys.iter().map(|key| (*key).to_owned()).collect();
-        self.found.push(Reference { role: self.role, referent, keys });
+        self.found.push(Reference { role: self.role, referent, keys, is_optional: false });
     }
 }

@@ -124,6 +124,7 @@ impl Reader {
                 Kind::ServiceAccount => self.watched(&self.caches.service_accounts, &namespace, &uid),
                 Kind::ConfigMap => self.watched(&self.caches.config_maps, &namespace, &uid),
                 Kind::Service => self.watched(&self.caches.services, &namespace, &uid),
+                Kind::PodDisruptionBudget => self.watched(&self.caches.disruption_budgets, &namespace, &uid),
                 Kind::Deployment => self.watched(&self.caches.deployments, &namespace, &uid),
                 Kind::DaemonSet => self.watched(&self.caches.daemon_sets, &namespace, &uid),
             };
@@ -262,6 +263,6 @@ fn workload(child: &Live) -> Option<(Role, Workload)> {
             let daemon_set: DaemonSet = serde_json::from_value(child.object.clone()).ok()?;
             Some((Role::Agent, Workload::from(&daemon_set)))
         }
-        Kind::ServiceAccount | Kind::ConfigMap | Kind::Service => None,
+        _ => None,
     }
 }

@@ -6,7 +6,7 @@
 use crds::{
     config::{CollectorConfig, Role},
     problem::Problem,
-    v1alpha1::{ClickStackCollector, Otlp, Resources},
+    v1alpha1::{ClickStackCollector, Otlp, PodSettings},
 };
 use kube::{Resource as _, ResourceExt as _};
 
@@ -19,7 +19,10 @@ use crate::{
 mod collector;
 mod image;
 mod missing;
+mod pod;
 mod resources;
+mod rollout;
+mod strict;
 mod words;
 
 use collector::Files;
@@ -31,6 +34,8 @@ pub enum Refusal {
     Invalid(Vec<Problem>),
     /// Something the spec points at does not exist yet, or lacks a key; `kind` is what it is.
     Missing { kind: &'static str, message: String },
+    /// A person wants nothing to be changed.
+    Paused,
 }
 
 /// # Errors
@@ -42,32 +47,39 @@ pub fn validate(resource: &ClickStackCollector, found: &Found, default_image: &s
     if !problems.is_empty() {
         return Err(Refusal::Invalid(problems));
     }
-    missing::refusal(&wanted, found).map_or(Ok(plan), Err)
+    match missing::refusal(&wanted, found) {
+        Some(refusal) => Err(refusal),
+        None if resource.spec.paused => Err(Refusal::Paused),
+        None => Ok(plan),
+    }
 }
 
 fn plan(resource: &ClickStackCollector, wanted: &[Reference], found: &Found, default_image: &str) -> Plan {
     let spec = &resource.spec;
     let name = resource.name_any();
     let namespace = resource.namespace().unwrap_or_default();
-    let pod = |role: Role, files: Files, otlp: Option<&Otlp>, resources: Option<&Resources>| plan::Pod {
+    let pod = |role: Role, files: Files, otlp: Option<&Otlp>, settings: &PodSettings| plan::Pod {
         config: files.config,
         ports: ports(otlp),
         mounts: files.mounts,
         dependencies: missing::dependencies(wanted.iter().filter(|wanted| wanted.role == role), found),
-        resources: resources::of(role, resources),
+        settings: pod::settings(role, settings),
     };
     let gateway = spec.gateway.as_ref().map(|gateway| {
         let files = collector::gateway(&spec.clickhouse, gateway);
         plan::Gateway {
             replicas: gateway.replicas,
-            pod: pod(Role::Gateway, files, gateway.otlp.as_ref(), gateway.resources.as_ref()),
+            rollout: rollout::of_gateways(gateway.update_strategy.as_ref()),
+            disruption_budget: rollout::budget(gateway.disruption_budget.as_ref()),
+            pod: pod(Role::Gateway, files, gateway.otlp.as_ref(), &gateway.pod),
         }
     });
     let agent = spec.agent.as_ref().map(|agent| {
         let files = collector::agent(&name, &namespace, agent);
         plan::Agent {
             host_port: agent.host_port,
-            pod: pod(Role::Agent, files, agent.otlp.as_ref(), agent.resources.as_ref()),
+            rollout: rollout::of_agents(agent.update_strategy.as_ref()),
+            pod: pod(Role::Agent, files, agent.otlp.as_ref(), &agent.pod),
         }
     });
     let owner = resource.controller_owner_ref(&()).unwrap_or_default();
@@ -89,20 +101,27 @@ fn problems(resource: &ClickStackCollector, plan: &Plan) -> Vec<Problem> {
     {
         found.push(Problem::new("spec.gateway.replicas", format!("{} is outside 0 … 1000", gateway.replicas)));
     }
-    for role in [Role::Gateway, Role::Agent] {
-        found.extend(plan.pod(role).into_iter().flat_map(|pod| of_pod(role, pod)));
+    found.extend(rollout::problems(plan));
+    let spec = &resource.spec;
+    let settings = [
+        (Role::Gateway, spec.gateway.as_ref().map(|gateway| &gateway.pod)),
+        (Role::Agent, spec.agent.as_ref().map(|agent| &agent.pod)),
+    ];
+    for (role, settings) in settings {
+        found.extend(plan.pod(role).zip(settings).into_iter().flat_map(|(pod, settings)| of_pod(role, pod, settings)));
     }
     found
 }
 
-fn of_pod(role: Role, pod: &plan::Pod) -> Vec<Problem> {
+fn of_pod(role: Role, pod: &plan::Pod, settings: &PodSettings) -> Vec<Problem> {
     let told = |problem| words::of_the_spec(role, problem);
     let mut found: Vec<_> = pod.config.problems().into_iter().map(told).collect();
     let field = |name: &str| format!("spec.{}.{name}", role.as_str());
     if pod.ports.grpc == pod.ports.http {
         found.push(Problem::new(field("otlp.http.port"), "is the port of grpc too; use two"));
     }
-    found.extend(resources::problems(&field("resources"), &pod.resources));
+    found.extend(resources::problems(&field("resources"), &pod.settings.resources));
+    found.extend(pod::problems(&format!("spec.{}", role.as_str()), settings, &pod.mounts));
     found
 }
 

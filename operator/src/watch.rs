@@ -12,6 +12,7 @@ use k8s_openapi::{
     api::{
         apps::v1::{DaemonSet, Deployment},
         core::v1::{ConfigMap, Pod, PodStatus, Secret, Service, ServiceAccount},
+        policy::v1::PodDisruptionBudget,
     },
 };
 use kube::{
@@ -47,6 +48,7 @@ pub struct Caches {
     pub service_accounts: Store<ServiceAccount>,
     pub config_maps: Store<ConfigMap>,
     pub services: Store<Service>,
+    pub disruption_budgets: Store<PodDisruptionBudget>,
     pub deployments: Store<Deployment>,
     pub daemon_sets: Store<DaemonSet>,
     pub pods: Store<Pod>,
@@ -95,6 +97,7 @@ pub fn watch(client: &Client, namespace: Option<&str>) -> (Controller<Guarded>, 
     let (service_accounts, accounts) = source.objects(Some(Kind::ServiceAccount), ours.clone(), |_| {});
     let (config_maps, maps) = source.objects(Some(Kind::ConfigMap), ours.clone(), |_| {});
     let (services, addresses) = source.objects(Some(Kind::Service), ours.clone(), |_| {});
+    let (disruption_budgets, budgets) = source.objects(Some(Kind::PodDisruptionBudget), ours.clone(), |_| {});
     let (deployments, gateways) = source.objects(Some(Kind::Deployment), ours.clone(), |_| {});
     let (daemon_sets, agents) = source.objects(Some(Kind::DaemonSet), ours.clone(), |_| {});
     let (pods, pod_events) = source.objects(None, ours, prune_pod);
@@ -109,6 +112,7 @@ pub fn watch(client: &Client, namespace: Option<&str>) -> (Controller<Guarded>, 
         .owns_stream(accounts)
         .owns_stream(maps)
         .owns_stream(addresses)
+        .owns_stream(budgets)
         .owns_stream(gateways)
         .owns_stream(agents)
         .watches_stream(pod_events, |pod: Pod| resource_of(&pod))
@@ -119,6 +123,7 @@ pub fn watch(client: &Client, namespace: Option<&str>) -> (Controller<Guarded>, 
         service_accounts,
         config_maps,
         services,
+        disruption_budgets,
         deployments,
         daemon_sets,
         pods,

@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Auth, Otlp, Resources};
+use super::{Auth, Otlp, PodSettings, UpdateStrategy};
 use crate::{
     config::{Limits, Shutdown},
     quantity::Duration,
@@ -11,7 +11,7 @@ use crate::{
 
 /// Agents: a DaemonSet, and a Service that always reaches the agent of the sender's own node.
 #[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct Agent {
     /// Also listen on ports 4317 and 4318 of the node itself.
     #[serde(default = "yes")]
@@ -31,9 +31,11 @@ pub struct Agent {
     /// How an agent ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shutdown: Option<Shutdown>,
-    /// CPU and memory of each agent. The memory limit sets how much an agent accepts at once.
+    /// How agents are replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resources: Option<Resources>,
+    pub update_strategy: Option<UpdateStrategy>,
+    #[serde(flatten)]
+    pub pod: PodSettings,
 }
 
 /// How agents pass deliveries on.

@@ -3,12 +3,12 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Auth, Otlp, Resources};
+use super::{Auth, DisruptionBudget, Otlp, PodSettings, UpdateStrategy};
 use crate::config::{Blocks, Limits, Shutdown};
 
 /// Gateways: a Deployment behind a Service.
 #[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct Gateway {
     /// How many gateways. Few with large blocks cost ClickHouse less than many with small ones; two survive the
     /// loss of a node.
@@ -30,9 +30,14 @@ pub struct Gateway {
     /// How a gateway ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shutdown: Option<Shutdown>,
-    /// CPU and memory of each gateway. The memory limit sets how much a gateway accepts at once.
+    /// How gateways are replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resources: Option<Resources>,
+    pub update_strategy: Option<UpdateStrategy>,
+    /// How many gateways may be evicted at once. There always is a budget; an absent or empty block means one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disruption_budget: Option<DisruptionBudget>,
+    #[serde(flatten)]
+    pub pod: PodSettings,
 }
 
 const fn two() -> i32 {

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::desired::amount;
+use crate::desired::{amount, merge_key};
 
 pub fn is_current(desired: &Value, live: &Value) -> bool {
     is_within("", desired, live)
@@ -26,33 +26,27 @@ fn is_within(field: &str, desired: &Value, live: &Value) -> bool {
 fn is_object_within(field: &str, desired: &Map<String, Value>, live: &Map<String, Value>) -> bool {
     desired.iter().all(|(name, value)| {
         let found = live.get(name).unwrap_or(&Value::Null);
-        match (field, value, found) {
-            ("requests" | "limits", Value::String(wanted), Value::String(found)) => amount::is_same(wanted, found),
+        match (value, found) {
+            (Value::String(wanted), Value::String(found)) if is_quantity(field, name) => amount::is_same(wanted, found),
             _ => is_within(name, value, found),
         }
     })
 }
 
+/// The API server writes quantities in a form of its own.
+fn is_quantity(field: &str, name: &str) -> bool {
+    matches!(field, "requests" | "limits") || matches!(name, "sizeLimit" | "divisor")
+}
+
 /// Lists that server-side apply merges may have elements of others; in all others the whole list is ours.
 fn is_list_within(field: &str, desired: &[Value], live: &[Value]) -> bool {
-    match merge_key(field) {
+    match merge_key::of(field) {
         Some(key) => desired
             .iter()
             .all(|wanted| live.iter().any(|found| found[key] == wanted[key] && is_within("", wanted, found))),
         None => {
             desired.len() == live.len() && desired.iter().zip(live).all(|(wanted, found)| is_within("", wanted, found))
         }
-    }
-}
-
-/// The field that tells elements apart, in the lists of our children that server-side apply merges.
-fn merge_key(field: &str) -> Option<&'static str> {
-    match field {
-        "ownerReferences" => Some("uid"),
-        "containers" | "env" | "volumes" | "imagePullSecrets" | "ports" => Some("name"),
-        "volumeMounts" => Some("mountPath"),
-        "topologySpreadConstraints" => Some("topologyKey"),
-        _ => None,
     }
 }
 

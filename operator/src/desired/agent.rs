@@ -12,7 +12,7 @@ use k8s_openapi::{
 use super::{Child, Kind, access, child, config_map::config_map, metadata, pod, service};
 use crate::{
     labels, names,
-    plan::{Agent, Plan},
+    plan::{Agent, Plan, Rollout},
 };
 
 pub(super) fn children(plan: &Plan, agent: &Agent) -> Vec<Child> {
@@ -26,18 +26,22 @@ pub(super) fn children(plan: &Plan, agent: &Agent) -> Vec<Child> {
 }
 
 fn daemon_set(plan: &Plan, agent: &Agent, config_name: String) -> Child {
-    let shape = pod::Shape { role: Role::Agent, config_name, pod: &agent.pod, host_port: agent.host_port };
-    let mut template = pod::template(plan, &shape);
-    if let Some(pod) = &mut template.spec {
-        pod.tolerations = Some(vec![Toleration { operator: Some("Exists".to_owned()), ..Toleration::default() }]);
-    }
+    let shape = pod::Shape {
+        role: Role::Agent,
+        config_name,
+        pod: &agent.pod,
+        host_port: agent.host_port,
+        tolerations: vec![Toleration { operator: Some("Exists".to_owned()), ..Toleration::default() }],
+        spread: Vec::new(),
+    };
+    let template = pod::template(plan, &shape);
     let selector =
         LabelSelector { match_labels: Some(labels::selector(&plan.name, Role::Agent)), ..LabelSelector::default() };
     let object = DaemonSet {
         metadata: metadata(plan, Role::Agent, names::role(&plan.name, Role::Agent)),
         spec: Some(DaemonSetSpec {
             selector,
-            update_strategy: Some(a_tenth_at_a_time()),
+            update_strategy: Some(strategy(&agent.rollout)),
             revision_history_limit: Some(3),
             template,
             ..DaemonSetSpec::default()
@@ -47,13 +51,14 @@ fn daemon_set(plan: &Plan, agent: &Agent, config_name: String) -> Child {
     child(Kind::DaemonSet, Role::Agent, &object)
 }
 
-/// Rounded up by Kubernetes, so at least one.
-fn a_tenth_at_a_time() -> DaemonSetUpdateStrategy {
+/// A surge of 0 is left out: it is the default.
+fn strategy(rollout: &Rollout) -> DaemonSetUpdateStrategy {
+    let max_surge = (rollout.max_surge != IntOrString::Int(0)).then(|| rollout.max_surge.clone());
     DaemonSetUpdateStrategy {
         type_: Some("RollingUpdate".to_owned()),
         rolling_update: Some(RollingUpdateDaemonSet {
-            max_unavailable: Some(IntOrString::String("10%".to_owned())),
-            ..RollingUpdateDaemonSet::default()
+            max_unavailable: Some(rollout.max_unavailable.clone()),
+            max_surge,
         }),
     }
 }

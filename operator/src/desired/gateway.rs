@@ -6,13 +6,13 @@ use k8s_openapi::{
         apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment},
         core::v1::TopologySpreadConstraint,
     },
-    apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
+    apimachinery::pkg::apis::meta::v1::LabelSelector,
 };
 
-use super::{Child, Kind, access, child, config_map::config_map, metadata, pod, service};
+use super::{Child, Kind, access, child, config_map::config_map, disruption, metadata, pod, service};
 use crate::{
     labels, names,
-    plan::{Gateway, Plan},
+    plan::{Gateway, Plan, Rollout},
 };
 
 pub(super) fn children(plan: &Plan, gateway: &Gateway) -> Vec<Child> {
@@ -22,20 +22,25 @@ pub(super) fn children(plan: &Plan, gateway: &Gateway) -> Vec<Child> {
         config,
         service::gateway(plan, gateway),
         service::gateway_pods(plan, gateway),
+        disruption::budget(plan, gateway),
         deployment(plan, gateway, config_name),
     ]
 }
 
 fn deployment(plan: &Plan, gateway: &Gateway, config_name: String) -> Child {
-    let shape = pod::Shape { role: Role::Gateway, config_name, pod: &gateway.pod, host_port: false };
-    let mut template = pod::template(plan, &shape);
-    if let Some(pod) = &mut template.spec {
-        pod.topology_spread_constraints = Some(vec![one_per_node_if_possible(plan)]);
-    }
+    let shape = pod::Shape {
+        role: Role::Gateway,
+        config_name,
+        pod: &gateway.pod,
+        host_port: false,
+        tolerations: Vec::new(),
+        spread: vec![one_per_node_if_possible()],
+    };
+    let template = pod::template(plan, &shape);
     let spec = DeploymentSpec {
         replicas: Some(gateway.replicas),
         selector: selector(plan),
-        strategy: Some(surge_first()),
+        strategy: Some(strategy(&gateway.rollout)),
         revision_history_limit: Some(3),
         template,
         ..DeploymentSpec::default()
@@ -48,22 +53,21 @@ fn deployment(plan: &Plan, gateway: &Gateway, config_name: String) -> Child {
     child(Kind::Deployment, Role::Gateway, &object)
 }
 
-fn surge_first() -> DeploymentStrategy {
+fn strategy(rollout: &Rollout) -> DeploymentStrategy {
     DeploymentStrategy {
         type_: Some("RollingUpdate".to_owned()),
         rolling_update: Some(RollingUpdateDeployment {
-            max_unavailable: Some(IntOrString::Int(0)),
-            max_surge: Some(IntOrString::Int(1)),
+            max_unavailable: Some(rollout.max_unavailable.clone()),
+            max_surge: Some(rollout.max_surge.clone()),
         }),
     }
 }
 
-fn one_per_node_if_possible(plan: &Plan) -> TopologySpreadConstraint {
+fn one_per_node_if_possible() -> TopologySpreadConstraint {
     TopologySpreadConstraint {
         max_skew: 1,
         topology_key: "kubernetes.io/hostname".to_owned(),
         when_unsatisfiable: "ScheduleAnyway".to_owned(),
-        label_selector: Some(selector(plan)),
         ..TopologySpreadConstraint::default()
     }
 }

@@ -7,12 +7,16 @@ use k8s_openapi::{
     api::core::v1::{
         Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction,
         LocalObjectReference, ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, SeccompProfile,
-        SecurityContext, Volume, VolumeMount,
+        SecurityContext, Toleration, TopologySpreadConstraint, Volume, VolumeMount,
     },
-    apimachinery::pkg::{apis::meta::v1::ObjectMeta, util::intstr::IntOrString},
+    apimachinery::pkg::{
+        apis::meta::v1::{LabelSelector, ObjectMeta},
+        util::intstr::IntOrString,
+    },
 };
+use serde_json::Value;
 
-use super::{config_map, hash};
+use super::{config_map, hash, overlay};
 use crate::{
     labels, names,
     plan::{self, Plan},
@@ -24,6 +28,8 @@ pub(super) const OTLP_GRPC: (&str, u16) = ("otlp-grpc", plan::Ports::GRPC);
 pub(super) const OTLP_HTTP: (&str, u16) = ("otlp-http", plan::Ports::HTTP);
 const HEALTH: (&str, u16) = ("health", 13133);
 const METRICS: (&str, u16) = ("metrics", 8888);
+/// The name of the container.
+pub const COLLECTOR: &str = "collector";
 const CONFIG_DIRECTORY: &str = "/etc/clickstack";
 /// The image's user.
 const USER: i64 = 10001;
@@ -36,9 +42,13 @@ pub(super) struct Shape<'a> {
     pub config_name: String,
     pub pod: &'a plan::Pod,
     pub host_port: bool,
+    /// What the role has where the person says nothing.
+    pub tolerations: Vec<Toleration>,
+    pub spread: Vec<TopologySpreadConstraint>,
 }
 
 pub(super) fn template(plan: &Plan, shape: &Shape<'_>) -> PodTemplateSpec {
+    let settings = &shape.pod.settings;
     let pull_secrets: Vec<_> =
         plan.image.pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() }).collect();
     let spec = PodSpec {
@@ -46,10 +56,15 @@ pub(super) fn template(plan: &Plan, shape: &Shape<'_>) -> PodTemplateSpec {
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
         termination_grace_period_seconds: Some(grace_seconds(&shape.pod.config.shutdown)),
-        image_pull_secrets: (!pull_secrets.is_empty()).then_some(pull_secrets),
+        image_pull_secrets: some(&pull_secrets),
         security_context: Some(pod_security()),
         containers: vec![container(plan, shape)],
         volumes: Some(volumes(shape)),
+        node_selector: (!settings.node_selector.is_empty()).then(|| settings.node_selector.clone()),
+        tolerations: some(settings.tolerations.as_ref().unwrap_or(&shape.tolerations)),
+        topology_spread_constraints: some(&spread(plan, shape)),
+        affinity: settings.affinity.clone(),
+        priority_class_name: settings.priority_class_name.clone(),
         ..PodSpec::default()
     };
     let metadata = ObjectMeta {
@@ -57,7 +72,31 @@ pub(super) fn template(plan: &Plan, shape: &Shape<'_>) -> PodTemplateSpec {
         annotations: references_hash(shape.pod).map(|hash| [(labels::REFERENCES_HASH.to_owned(), hash)].into()),
         ..ObjectMeta::default()
     };
-    PodTemplateSpec { metadata: Some(metadata), spec: Some(spec) }
+    overlaid(PodTemplateSpec { metadata: Some(metadata), spec: Some(spec) }, settings.overlay.as_ref())
+}
+
+/// A constraint that does not say which pods it counts counts those of its role; Kubernetes would count none.
+fn spread(plan: &Plan, shape: &Shape<'_>) -> Vec<TopologySpreadConstraint> {
+    let wanted = shape.pod.settings.topology_spread_constraints.as_ref().unwrap_or(&shape.spread);
+    let of_role =
+        || LabelSelector { match_labels: Some(labels::selector(&plan.name, shape.role)), ..LabelSelector::default() };
+    let counting = wanted.iter().cloned().map(|constraint| TopologySpreadConstraint {
+        label_selector: constraint.label_selector.or_else(|| Some(of_role())),
+        ..constraint
+    });
+    counting.collect()
+}
+
+/// `validate` has read the overlay as a pod template, so what comes of both is one too.
+fn overlaid(template: PodTemplateSpec, overlay: Option<&Value>) -> PodTemplateSpec {
+    let Some(overlay) = overlay else { return template };
+    let mut object = serde_json::to_value(&template).unwrap_or_default();
+    overlay::lay_over(&mut object, overlay);
+    serde_json::from_value(object).unwrap_or(template)
+}
+
+fn some<T: Clone>(list: &[T]) -> Option<Vec<T>> {
+    (!list.is_empty()).then(|| list.to_vec())
 }
 
 /// A change of a Secret or a ConfigMap becomes a rollout: the kubelet shows it to running pods only after a minute or
@@ -77,17 +116,21 @@ fn grace_seconds(shutdown: &Shutdown) -> i64 {
 
 fn container(plan: &Plan, shape: &Shape<'_>) -> Container {
     let mut mounts = vec![read_only("config", CONFIG_DIRECTORY)];
+    let settings = &shape.pod.settings;
     mounts.extend(shape.pod.mounts.iter().map(|mount| read_only(&mount.name, &mount.directory)));
+    mounts.extend(settings.volume_mounts.iter().cloned());
+    let mut env = vec![from_field("POD_NAME", "metadata.name"), from_field("NODE_NAME", "spec.nodeName")];
+    env.extend(settings.env.iter().cloned());
     Container {
-        name: "collector".to_owned(),
+        name: COLLECTOR.to_owned(),
         image: Some(plan.image.reference.clone()),
         image_pull_policy: Some(plan.image.pull_policy.to_owned()),
         args: Some(vec!["run".to_owned(), "--config".to_owned(), format!("{CONFIG_DIRECTORY}/{}", config_map::KEY)]),
-        env: Some(vec![from_field("POD_NAME", "metadata.name"), from_field("NODE_NAME", "spec.nodeName")]),
+        env: Some(env),
         ports: Some(ports(shape)),
         readiness_probe: Some(probe("/ready", None, 1)),
         liveness_probe: Some(probe("/live", Some(10), 10)),
-        resources: Some(shape.pod.resources.clone()),
+        resources: Some(settings.resources.clone()),
         security_context: Some(container_security()),
         // The last lines of a collector that failed to start are what the resource's status shows.
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
@@ -130,7 +173,8 @@ fn volumes(shape: &Shape<'_>) -> Vec<Volume> {
         config_map: Some(ConfigMapVolumeSource { name: shape.config_name.clone(), ..ConfigMapVolumeSource::default() }),
         ..Volume::default()
     };
-    std::iter::once(config).chain(shape.pod.mounts.iter().map(mounts::volume)).collect()
+    let own = std::iter::once(config).chain(shape.pod.mounts.iter().map(mounts::volume));
+    own.chain(shape.pod.settings.volumes.iter().cloned()).collect()
 }
 
 fn read_only(volume: &str, path: &str) -> VolumeMount {

@@ -3,7 +3,7 @@
 use crds::config::Role;
 use k8s_openapi::{
     api::core::v1::{Service, ServicePort, ServiceSpec},
-    apimachinery::pkg::util::intstr::IntOrString,
+    apimachinery::pkg::{apis::meta::v1::ObjectMeta, util::intstr::IntOrString},
 };
 
 use super::{Child, Kind, child, metadata, pod};
@@ -14,31 +14,41 @@ use crate::{
 
 /// One address for the whole role, balanced over connections.
 pub(super) fn gateway(plan: &Plan, gateway: &plan::Gateway) -> Child {
-    let ports = otlp(&gateway.pod);
-    let spec = ServiceSpec { type_: Some("ClusterIP".to_owned()), ..spec(plan, Role::Gateway, ports) };
-    service(plan, Role::Gateway, names::role(&plan.name, Role::Gateway), spec)
+    of_role(plan, Role::Gateway, &gateway.pod, spec(plan, Role::Gateway, otlp(&gateway.pod)))
 }
 
 /// Every ready gateway by its own address, for agents, which balance by themselves: one HTTP/2 connection through
 /// the other Service would stay with one gateway for ever.
 pub(super) fn gateway_pods(plan: &Plan, gateway: &plan::Gateway) -> Child {
-    let spec =
-        ServiceSpec { cluster_ip: Some("None".to_owned()), ..spec(plan, Role::Gateway, vec![to_pods(&gateway.pod)]) };
-    service(plan, Role::Gateway, names::gateway_pods(&plan.name), spec)
+    let spec = spec(plan, Role::Gateway, vec![to_pods(&gateway.pod)]);
+    let object = Service {
+        metadata: metadata(plan, Role::Gateway, names::gateway_pods(&plan.name)),
+        spec: Some(ServiceSpec { cluster_ip: Some("None".to_owned()), ..spec }),
+        ..Service::default()
+    };
+    child(Kind::Service, Role::Gateway, &object)
 }
 
 /// Reaches the agent of the sender's own node.
 pub(super) fn agent(plan: &Plan, agent: &plan::Agent) -> Child {
-    let spec = ServiceSpec {
-        type_: Some("ClusterIP".to_owned()),
-        internal_traffic_policy: Some("Local".to_owned()),
-        ..spec(plan, Role::Agent, otlp(&agent.pod))
-    };
-    service(plan, Role::Agent, names::role(&plan.name, Role::Agent), spec)
+    let spec = spec(plan, Role::Agent, otlp(&agent.pod));
+    let spec = ServiceSpec { internal_traffic_policy: Some("Local".to_owned()), ..spec };
+    of_role(plan, Role::Agent, &agent.pod, spec)
 }
 
-fn service(plan: &Plan, role: Role, name: String, spec: ServiceSpec) -> Child {
-    let object = Service { metadata: metadata(plan, role, name), spec: Some(spec), ..Service::default() };
+/// The Service people send to, as they want it.
+fn of_role(plan: &Plan, role: Role, pod: &plan::Pod, spec: ServiceSpec) -> Child {
+    let wanted = &pod.settings.service;
+    let annotations = (!wanted.annotations.is_empty()).then(|| wanted.annotations.clone());
+    let object = Service {
+        metadata: ObjectMeta { annotations, ..metadata(plan, role, names::role(&plan.name, role)) },
+        spec: Some(ServiceSpec {
+            type_: Some(wanted.type_.to_owned()),
+            load_balancer_class: wanted.load_balancer_class.clone(),
+            ..spec
+        }),
+        ..Service::default()
+    };
     child(Kind::Service, role, &object)
 }
 

@@ -74,6 +74,11 @@ fn a_gateway_for_outside_senders_asks_for_a_token_over_tls() {
 }
 
 #[test]
+fn pod_settings_reach_the_pods_of_their_role() {
+    golden("pods");
+}
+
+#[test]
 fn everything_wrong_is_told_at_once() {
     golden("invalid");
 }
@@ -82,7 +87,7 @@ fn everything_wrong_is_told_at_once() {
 fn workloads_come_last() {
     let kinds: Vec<_> = children("full").iter().map(|child| child.kind.is_workload()).collect();
     assert!(kinds.is_sorted(), "{kinds:?}");
-    assert_eq!(kinds.len(), 9);
+    assert_eq!(kinds.len(), 10);
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub(super) fn of(input: &Input<'_>, applied: Option<i64>) -> Vec<Fact> {
     let mut facts = vec![ready.clone(), config_valid(input, applied), progressing, degraded(input, applied)];
     if is_stalled {
         facts.push(Fact { type_: condition::STALLED, is_true: true, ..ready });
-    } else if !ready.is_true {
+    } else if !ready.is_true && !matches!(input.outcome, Outcome::Refused(Refusal::Paused)) {
         facts.push(Fact { type_: condition::RECONCILING, is_true: true, ..ready });
     }
     for fact in &mut facts {
@@ -73,6 +73,7 @@ fn progressing(input: &Input<'_>) -> Fact {
         Outcome::Refused(Refusal::Missing { kind, .. }) => {
             fact(false, &format!("{kind}Missing"), format!("waits for the {kind}"))
         }
+        Outcome::Refused(Refusal::Paused) => fact(false, "Paused", "nothing is changed".to_owned()),
         Outcome::Failed { cause } => fact(true, "Retrying", failed(cause)),
         Outcome::Applied(_) => {
             let rolling = input.observed.iter().find_map(|seen| {
@@ -90,6 +91,9 @@ fn progressing(input: &Input<'_>) -> Fact {
 
 fn degraded(input: &Input<'_>, applied: Option<i64>) -> Fact {
     match &input.outcome {
+        Outcome::Refused(Refusal::Paused) => {
+            fact(condition::DEGRADED, false, "Paused", "nothing is changed".to_owned())
+        }
         Outcome::Refused(refusal) => {
             let refused = refused(condition::DEGRADED, refusal, applied);
             Fact { is_true: true, ..refused }
@@ -108,6 +112,7 @@ fn refused(type_: &'static str, refusal: &Refusal, applied: Option<i64>) -> Fact
             ("ConfigInvalid".to_owned(), problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; "))
         }
         Refusal::Missing { kind, message } => (format!("{kind}Missing"), message.clone()),
+        Refusal::Paused => ("Paused".to_owned(), "spec.paused is true, so nothing is changed".to_owned()),
     };
     let still = applied.map_or_else(String::new, |generation| format!("; generation {generation} keeps running"));
     fact(type_, false, &reason, message + &still)

@@ -158,6 +158,16 @@ fn a_missing_secret_is_no_fault_of_the_spec() {
 }
 
 #[test]
+fn a_pause_is_no_fault_and_no_work() {
+    let previous = Status { applied_generation: Some(6), ..Status::default() };
+    let status = made(Outcome::Refused(&Refusal::Paused), &[], Some(&previous));
+    let message = "spec.paused is true, so nothing is changed; generation 6 keeps running";
+    assert_eq!(told(&status, "Ready"), Some(("False", "Paused", message)));
+    assert_eq!(told(&status, "Degraded").unwrap().0, "False");
+    assert_eq!((told(&status, "Reconciling"), told(&status, "Stalled")), (None, None));
+}
+
+#[test]
 fn a_failed_attempt_is_reported() {
     let status = made(Outcome::Failed { cause: "cannot write" }, &[], None);
     assert_eq!(told(&status, "Ready"), Some(("False", "ReconcileError", "cannot write; it is tried again")));

@@ -30,11 +30,18 @@ pub(super) fn refusal(wanted: &[Reference], found: &Found) -> Option<Refusal> {
 }
 
 fn message(wanted: &Reference, found: &Found) -> Option<String> {
+    if wanted.is_optional {
+        return None;
+    }
     let (kind, name) = (wanted.referent.kind(), wanted.referent.name());
     let Some(content) = found.get(&wanted.referent) else {
-        let noun = if wanted.keys.len() == 1 { "key" } else { "keys" };
         let keys = wanted.keys.iter().cloned().collect::<Vec<_>>().join(" and ");
-        return Some(format!("{kind} {name} does not exist; create it with the {noun} {keys}"));
+        let keys = match wanted.keys.len() {
+            0 => String::new(),
+            1 => format!(" with the key {keys}"),
+            _ => format!(" with the keys {keys}"),
+        };
+        return Some(format!("{kind} {name} does not exist; create it{keys}"));
     };
     let absent: Vec<_> = wanted.keys.difference(&content.keys).cloned().collect();
     (!absent.is_empty()).then(|| format!("{kind} {name} has no key {}; add it", absent.join(" and no key ")))

@@ -115,3 +115,60 @@ fn problems_of_the_file_are_told_in_the_words_of_the_spec() {
         assert_eq!(problems(spec), [field], "{spec}");
     }
 }
+
+fn gateway_problems(block: &str) -> Vec<String> {
+    problems(&format!("{{clickhouse: {{endpoint: 'http://c'}}, gateway: {block}}}"))
+}
+
+#[test]
+fn pod_settings_that_cannot_work_name_their_field() {
+    for (block, field) in [
+        ("{env: [{name: POD_NAME, value: x}]}", "env[0].name"),
+        ("{env: [{name: A}, {name: A}]}", "env[1].name"),
+        ("{volumes: [{name: config, emptyDir: {}}]}", "volumes[0].name"),
+        ("{volumes: [{name: a, emptydir: {}}]}", "volumes[0].emptydir"),
+        ("{volumeMounts: [{name: a, mountPath: /etc/clickstack/x}]}", "volumeMounts[0].mountPath"),
+        ("{updateStrategy: {maxSurge: 0, maxUnavailable: 0%}}", "updateStrategy"),
+        ("{podTemplate: {spec: {hostNetwrok: true}}}", "podTemplate.spec.hostNetwrok"),
+        ("{podTemplate: {spec: {containers: [{image: x}]}}}", "podTemplate.spec.containers[0].name"),
+        ("{podTemplate: {metadata: {labels: null}}}", "podTemplate.metadata.labels"),
+        ("{podTemplate: {metadata: {labels: {app.kubernetes.io/component: x}}}}", "podTemplate.metadata.labels"),
+        ("{podTemplate: {spec: {containers: [{name: collector, $patch: delete}]}}}", "podTemplate.spec.containers"),
+        ("{podTemplate: {spec: {hostNetwork: [1]}}}", "podTemplate"),
+        ("{podTemplate: []}", "podTemplate"),
+    ] {
+        assert_eq!(gateway_problems(block), [format!("spec.gateway.{field}")], "{block}");
+    }
+}
+
+#[test]
+fn agents_are_replaced_one_way_or_the_other() {
+    for (block, field) in [
+        ("{hostPort: false, updateStrategy: {maxSurge: 1, maxUnavailable: 1}}", "updateStrategy"),
+        ("{updateStrategy: {maxSurge: 10%}}", "updateStrategy.maxSurge"),
+    ] {
+        let spec = format!("{{clickhouse: {{endpoint: 'http://c'}}, gateway: {{}}, agent: {block}}}");
+        assert_eq!(problems(&spec), [format!("spec.agent.{field}")], "{block}");
+    }
+}
+
+#[test]
+fn what_pods_point_at_is_waited_for_unless_it_is_optional() {
+    let spec = "{clickhouse: {endpoint: 'http://c'}, gateway: {
+        env: [{name: A, valueFrom: {secretKeyRef: {name: s, key: k}}},
+              {name: B, valueFrom: {configMapKeyRef: {name: none, key: k, optional: true}}}],
+        volumes: [{name: v, projected: {sources: [{configMap: {name: c}}]}}],
+        podTemplate: {spec: {containers: [{name: x, envFrom: [{secretRef: {name: t}}]}]}}}}";
+    let message = "Secret s does not exist; create it with the key k; ConfigMap c does not exist; create it; \
+         Secret t does not exist; create it";
+    let refusal = validate(&resource(spec), &nothing(), IMAGE).unwrap_err();
+    assert_eq!(refusal, Refusal::Missing { kind: "Secret", message: message.to_owned() });
+}
+
+#[test]
+fn a_pause_waits_until_the_spec_can_work() {
+    let paused = |spec: &str| validate(&resource(spec), &nothing(), IMAGE).unwrap_err();
+    assert_eq!(paused("{paused: true, clickhouse: {endpoint: 'http://c'}, gateway: {}}"), Refusal::Paused);
+    let invalid = paused("{paused: true, clickhouse: {endpoint: 'x'}, gateway: {}}");
+    assert!(matches!(invalid, Refusal::Invalid(_)), "{invalid:?}");
+}
