@@ -21,6 +21,8 @@ pub struct Delivery {
 pub enum Transport {
     Grpc,
     Http,
+    /// Made here, of what a file holds.
+    File,
 }
 
 impl Transport {
@@ -28,6 +30,7 @@ impl Transport {
         match self {
             Self::Grpc => "grpc",
             Self::Http => "http",
+            Self::File => "file",
         }
     }
 }

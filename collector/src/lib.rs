@@ -4,7 +4,7 @@
 //! receive ─Delivery→ assemble (decode → transform → columns) ─Block→ insert → ClickHouse     gateway
 //!    ↑       64                                                1        │ 16 in hand
 //!    └──────────────────────── Outcome ◄── ack ◄────────────────────────┘
-//! receive ─Delivery→ forward → gateway                                           agent
+//! receive ─Delivery→ forward → gateway                                           agent: sockets and log files
 //! ```
 
 // nouns every stage shares

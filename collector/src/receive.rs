@@ -1,8 +1,8 @@
-//! Sockets to deliveries, and outcomes back to senders.
+//! Sockets and files to deliveries, and outcomes back to senders.
 //!
-//! Comes in: OTLP requests. Goes out: one [`Delivery`] each, and to the sender the answer its protocol has for the
-//! outcome. A body is admitted to the budget while it is read, so that what this process holds never passes it.
-//! Must not decide anything about rows.
+//! Comes in: OTLP requests, and the log files of a node. Goes out: one [`Delivery`] each, and to the sender the answer
+//! its protocol has for the outcome. A body is admitted to the budget while it is read, so that what this process holds
+//! never passes it. Must not decide anything about rows.
 
 use std::{
     sync::Arc,
@@ -26,6 +26,7 @@ use pool::Pool;
 
 pub mod auth;
 mod body;
+pub mod container_logs;
 pub mod cors;
 mod files;
 pub mod inflate;

@@ -20,10 +20,12 @@ use crate::{
     settings::Settings,
 };
 
+mod files;
 mod line;
 mod signals;
 mod sockets;
 
+use files::{read_files, start_files};
 use line::start_line;
 use signals::Signals;
 use sockets::{start_admin, start_sockets};
@@ -50,9 +52,11 @@ pub async fn run(settings: Settings) -> Result<()> {
         line: (outlet(settings.config.role) == Outlet::ClickHouse).then(|| Arc::clone(&metrics.progress)),
         stopping,
     };
+    let files = read_files(&settings, &line.deliveries, &budget, &mut registry, draining.clone());
     let intake = Intake::new(line.deliveries, budget, ahead, settings.request_limit, metrics);
     let mut admin = start_admin(&settings, health, registry).await?;
     let mut sockets = start_sockets(&settings, intake, draining).await?;
+    start_files(&settings, files, &mut sockets)?;
     tracing::info!(role = settings.config.role.as_str(), budget = settings.memory_budget, "collector started");
 
     signals.stop().await;

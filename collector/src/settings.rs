@@ -10,6 +10,7 @@ use crds::{config::CollectorConfig, problem::Problem};
 use crate::{
     assemble,
     insert::{Login, Secret},
+    receive::container_logs::Node,
 };
 
 mod arguments;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub login: Login,
     /// What senders must show, where the document does not say who may send.
     pub sender_token: Option<Secret>,
+    /// Which node this is, and which pod.
+    pub node: Node,
     /// The level or the filter of the process's own log.
     pub log_filter: String,
     /// What was said and has no effect, to be logged once.
@@ -159,8 +162,8 @@ impl Settings {
         let (login, log_filter) = (login(&config, variables), log_filter(variables));
         let auth = &config.receivers.otlp.auth;
         let sender_token = environment::token(variables).filter(|_| auth.oidc.is_none() && auth.token_files.is_empty());
-        let warnings = Vec::new();
-        Ok(Self { config, request_limit, memory_budget, blocks, login, sender_token, log_filter, warnings })
+        let (node, warnings) = (node(variables), Vec::new());
+        Ok(Self { config, request_limit, memory_budget, blocks, login, sender_token, node, log_filter, warnings })
     }
 }
 
@@ -189,6 +192,12 @@ const fn budget_of(memory: u64) -> u64 {
 fn named_filter(variables: &Variables) -> Option<&String> {
     let named = ["CLICKSTACK_LOG", "HYPERDX_LOG_LEVEL"];
     named.into_iter().find_map(|name| variables.get(name).filter(|value| !value.is_empty()))
+}
+
+/// What the pod's specification tells its container.
+fn node(variables: &Variables) -> Node {
+    let named = |name| variables.get(name).filter(|value| !value.is_empty()).cloned();
+    Node { name: named("NODE_NAME"), pod: named("POD_NAME") }
 }
 
 /// The filter of the process's own log.

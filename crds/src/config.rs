@@ -15,11 +15,13 @@ use crate::{
 
 mod check;
 mod clickhouse;
+mod container_logs;
 mod receivers;
 mod schema;
 
 pub use check::{clickhouse_endpoint_problem, database_problem, receivers::is_safe_issuer};
 pub use clickhouse::{ClickHouse, ClickHouseTls, Retention};
+pub use container_logs::{ContainerLogs, Namespaces, StartAt};
 pub use receivers::{Auth, Cors, Oidc, Otlp, Receivers, Tls};
 pub use schema::Schema;
 

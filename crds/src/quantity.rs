@@ -34,6 +34,10 @@ const SIZE_UNITS: [(&str, u64); 6] =
 const DURATION_UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 impl ByteSize {
+    pub const fn kibibytes(n: u64) -> Self {
+        Self(n << 10)
+    }
+
     pub const fn mebibytes(n: u64) -> Self {
         Self(n << 20)
     }

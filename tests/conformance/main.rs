@@ -4,6 +4,7 @@
 
 mod auth;
 mod bad_input;
+mod container_logs;
 mod engine;
 mod environment;
 mod insert;

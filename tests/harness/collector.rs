@@ -103,7 +103,14 @@ impl Collector {
 
     /// An agent that forwards to a gateway's address.
     pub async fn agent(endpoint: &str) -> anyhow::Result<Collector> {
-        Self::start(agent(endpoint)?, tempfile::tempdir()?).await
+        Self::agent_with(endpoint, |_| {}).await
+    }
+
+    /// An agent that does something more.
+    pub async fn agent_with(endpoint: &str, change: impl FnOnce(&mut CollectorConfig)) -> anyhow::Result<Collector> {
+        let mut config = agent(endpoint)?;
+        change(&mut config);
+        Self::start(config, tempfile::tempdir()?).await
     }
 
     async fn start(config: CollectorConfig, dir: tempfile::TempDir) -> anyhow::Result<Collector> {

@@ -4,7 +4,17 @@
 use crate::tree::{Finding, Source, rust_files};
 
 /// Stages whose output depends on their input alone.
-const PURE: &[&str] = &["decode", "transform", "columns", "insert/verdict", "receive/otlp_json"];
+const PURE: &[&str] = &[
+    "decode",
+    "transform",
+    "columns",
+    "insert/verdict",
+    "receive/otlp_json",
+    "receive/container_logs/batch",
+    "receive/container_logs/cri",
+    "receive/container_logs/join",
+    "receive/container_logs/origin",
+];
 const PURE_MUST_NOT: &[&str] =
     &["tokio ::", "std :: fs", "std :: net", "Instant :: now", "SystemTime", "tracing", "hyper ::", "kube ::"];
 

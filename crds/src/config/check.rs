@@ -9,6 +9,7 @@ use crate::{
     quantity::{ByteSize, Duration},
 };
 
+mod container_logs;
 pub(super) mod receivers;
 
 /// The longest a sender may be held: SDKs give up after 10 s by default.
@@ -24,6 +25,7 @@ pub(super) fn problems(config: &CollectorConfig) -> Vec<Problem> {
     let mut found = Vec::new();
     outlets(config, &mut found);
     receivers::problems(&config.receivers.otlp, &mut found);
+    container_logs::problems(config, &mut found);
     if let Some(clickhouse) = &config.clickhouse {
         destination(clickhouse, &mut found);
     }

@@ -4,13 +4,16 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::any_address;
+use super::{any_address, container_logs::ContainerLogs};
 use crate::quantity::Duration;
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Receivers {
     pub otlp: Otlp,
+    /// The logs of the node's containers. Absent: none. Only an agent reads them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_logs: Option<ContainerLogs>,
 }
 
 /// The OTLP receiver, <https://opentelemetry.io/docs/specs/otlp/>.

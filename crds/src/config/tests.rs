@@ -163,3 +163,16 @@ fn an_issuer_is_believed_over_tls_or_on_this_machine() {
         assert!(!is_safe_issuer(issuer), "{issuer}");
     }
 }
+
+#[test]
+fn container_logs_are_for_agents_and_their_mistakes_are_named() {
+    let logs =
+        "receivers: {containerLogs: {directory: pods, maxLineBytes: 8Mi, namespaces: {exclude: ['kube-*', 'No']}}}";
+    let agent = CollectorConfig::from_yaml(&format!("role: agent\nforward: {{endpoint: 'http://g:4317'}}\n{logs}"));
+    let of = |name: &str| format!("receivers.containerLogs{name}");
+    let expected = [of(".directory"), of(".maxLineBytes"), of(".namespaces.exclude[1]")];
+    assert_eq!(fields(&agent.unwrap()), expected);
+    let mut gateway = gateway();
+    gateway.receivers.container_logs = Some(ContainerLogs::default());
+    assert_eq!(fields(&gateway), [of("")]);
+}

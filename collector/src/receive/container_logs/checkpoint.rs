@@ -1,0 +1,131 @@
+//! Positions on the node's disk: up to where each file is answered for.
+//!
+//! Comes in: entries, one a file. Goes out: a file that is whole at any moment (written beside, synchronised, renamed),
+//! and after a restart the entries in it. Must not promise more than was answered.
+
+use std::{
+    fs::{self, File},
+    io::{ErrorKind, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::fingerprint::Fingerprint;
+
+/// One file.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct Entry {
+    /// The folder of the container, below the folder of all pods.
+    pub(super) folder: String,
+    pub(super) file: String,
+    pub(super) device: u64,
+    pub(super) inode: u64,
+    pub(super) fingerprint: Fingerprint,
+    /// Everything before it is answered for. Counted in the text, not in its compressed form.
+    pub(super) offset: u64,
+    /// Nothing comes after it.
+    pub(super) is_complete: bool,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Document {
+    version: u32,
+    files: Vec<Entry>,
+}
+
+const VERSION: u32 = 1;
+
+/// Why positions cannot be kept or read.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    #[error("cannot read {0}")]
+    Read(PathBuf, #[source] std::io::Error),
+    #[error("{0} holds no positions; files are read from their beginning")]
+    Content(PathBuf, #[source] serde_json::Error),
+    #[error("{0} is of version {1}, not {VERSION}; files are read from their beginning")]
+    Version(PathBuf, u32),
+    #[error("cannot write {0}")]
+    Write(PathBuf, #[source] std::io::Error),
+}
+
+/// The positions of one agent.
+#[derive(Clone, Debug)]
+pub(super) struct Checkpoint {
+    folder: PathBuf,
+}
+
+impl Checkpoint {
+    pub(super) fn at(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join("container-logs.json")
+    }
+
+    /// The last positions; none where this agent has never run on this node.
+    ///
+    /// # Errors
+    /// They are there and cannot be used.
+    pub(super) fn load(&self) -> Result<Option<Vec<Entry>>, CheckpointError> {
+        let path = self.path();
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(CheckpointError::Read(path, error)),
+        };
+        match serde_json::from_slice::<Document>(&text) {
+            Ok(document) if document.version == VERSION => Ok(Some(document.files)),
+            Ok(document) => Err(CheckpointError::Version(path, document.version)),
+            Err(error) => Err(CheckpointError::Content(path, error)),
+        }
+    }
+
+    /// # Errors
+    /// Nothing was written; the last positions are still there.
+    pub(super) fn save(&self, files: Vec<Entry>) -> Result<(), CheckpointError> {
+        let path = self.path();
+        let text = serde_json::to_vec(&Document { version: VERSION, files }).unwrap_or_default();
+        replace(&self.folder, &path, &text).map_err(|error| CheckpointError::Write(path, error))
+    }
+}
+
+/// The new content is on the disk before the name points to it, and the name before this returns.
+fn replace(folder: &Path, path: &Path, text: &[u8]) -> std::io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let beside = path.with_extension("json.new");
+    let mut file = File::create(&beside)?;
+    file.write_all(text)?;
+    file.sync_data()?;
+    fs::rename(&beside, path)?;
+    File::open(folder)?.sync_data()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_come_back_and_a_broken_file_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoint = Checkpoint::at(folder.path().join("state"));
+        assert_eq!(checkpoint.load().unwrap(), None);
+        let entry = Entry {
+            folder: "shop_cart_1/main".into(),
+            file: "0.log".into(),
+            device: 1,
+            inode: u64::MAX,
+            fingerprint: Fingerprint::of(b"begin"),
+            offset: 42,
+            is_complete: false,
+        };
+        checkpoint.save(vec![entry.clone()]).unwrap();
+        checkpoint.save(vec![entry.clone(), entry.clone()]).unwrap();
+        assert_eq!(checkpoint.load().unwrap(), Some(vec![entry.clone(), entry]));
+        fs::write(checkpoint.path(), "{").unwrap();
+        assert!(matches!(checkpoint.load(), Err(CheckpointError::Content(..))));
+        fs::write(checkpoint.path(), r#"{"version":7,"files":[]}"#).unwrap();
+        assert!(matches!(checkpoint.load(), Err(CheckpointError::Version(_, 7))));
+    }
+}

@@ -1,0 +1,53 @@
+//! One batch, sent until somebody answers for it.
+//!
+//! Comes in: a request. Goes out: its outcome; "retry" only where the process stops. Must not change the request: what
+//! is sent again is the same, byte for byte.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, watch};
+
+use super::metrics::Metrics;
+use crate::{
+    ack::{Ack, Outcome},
+    budget::Budget,
+    delivery::{Delivery, Transport},
+    signal::Signal,
+};
+
+/// The way out.
+#[derive(Clone, Debug)]
+pub(super) struct Outlet {
+    pub(super) deliveries: mpsc::Sender<Delivery>,
+    pub(super) budget: Budget,
+    pub(super) stopping: watch::Receiver<bool>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+impl Outlet {
+    pub(super) async fn deliver(mut self, body: Bytes) -> Outcome {
+        // Admitted once, and held over all tries: the bytes are here in between too.
+        let Some(_permit) = self.budget.wait(body.len()).await else { return Outcome::retry() };
+        loop {
+            let outcome = self.once(body.clone()).await;
+            let Outcome::Retry { after } = outcome else { return outcome };
+            tokio::select! {
+                () = tokio::time::sleep(after.max(SHORTEST_PAUSE)) => self.metrics.repeated(),
+                _ = self.stopping.wait_for(|is_stopping| *is_stopping) => return outcome,
+            }
+        }
+    }
+
+    async fn once(&self, body: Bytes) -> Outcome {
+        let Some(nothing) = self.budget.admit(0) else { return Outcome::retry() };
+        let (ack, answer) = Ack::new(nothing);
+        let delivery = Delivery { signal: Signal::Logs, body, transport: Transport::File, ack, turn: None };
+        // A line that is gone has dropped the delivery, and dropping it answers "retry".
+        let _ = self.deliveries.send(delivery).await;
+        answer.outcome().await
+    }
+}
+
+/// Before a batch is sent again, whatever the answer says.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);

@@ -1,0 +1,158 @@
+//! What is in the folder of all pods now.
+//!
+//! Comes in: the folder, and whose logs are wanted. Goes out: every file of theirs that is a log. A folder that
+//! vanishes meanwhile is passed over. Must not open any file.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::origin::{self, Origin, Part};
+
+/// A file, apart from its name.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Identity {
+    pub(super) device: u64,
+    pub(super) inode: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) origin: Origin,
+    pub(super) part: Part,
+    pub(super) path: PathBuf,
+    pub(super) identity: Identity,
+    pub(super) length: u64,
+    /// Nobody has written to it for [`QUIET`].
+    pub(super) is_quiet: bool,
+}
+
+/// A runtime writes on to a renamed file until it has opened the next, which is a matter of milliseconds.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Whose logs are wanted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wanted {
+    /// Names, in which `*` stands for any text. Empty: all.
+    pub(super) namespaces: Vec<String>,
+    pub(super) but_namespaces: Vec<String>,
+    /// The agent's own pod, whose words about a log would become a log.
+    pub(super) but_pod: Option<String>,
+}
+
+impl Wanted {
+    fn has(&self, namespace: &str, pod: &str) -> bool {
+        let any = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, namespace));
+        (self.namespaces.is_empty() || any(&self.namespaces))
+            && !any(&self.but_namespaces)
+            && self.but_pod.as_deref() != Some(pod)
+    }
+}
+
+/// Whether a text is what a pattern with `*` describes.
+pub(super) fn matches(pattern: &str, text: &str) -> bool {
+    let mut pieces = pattern.split('*');
+    let first = pieces.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let Some(last) = pieces.next_back() else { return rest.is_empty() };
+    for piece in pieces {
+        let Some(at) = rest.find(piece) else { return false };
+        rest = &rest[at + piece.len()..];
+    }
+    rest.ends_with(last)
+}
+
+impl Identity {
+    pub(super) fn of(metadata: &fs::Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
+}
+
+/// Looks once.
+///
+/// # Errors
+/// The folder of all pods cannot be read.
+pub(super) fn files(root: &Path, wanted: &Wanted) -> std::io::Result<Vec<Found>> {
+    let mut found = Vec::new();
+    for folder in fs::read_dir(root)?.flatten() {
+        let name = folder.file_name();
+        let Some((namespace, pod, uid)) = name.to_str().and_then(origin::pod) else { continue };
+        if !wanted.has(namespace, pod) {
+            continue;
+        }
+        for container in entries(&folder.path()) {
+            let Ok(name) = container.file_name().into_string() else { continue };
+            let (namespace, pod, uid) = (namespace.to_owned(), pod.to_owned(), uid.to_owned());
+            let origin = Origin { namespace, pod, uid, container: name };
+            found.extend(entries(&container.path()).filter_map(|file| one(&origin, &file)));
+        }
+    }
+    Ok(found)
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = fs::DirEntry> {
+    fs::read_dir(folder).into_iter().flatten().flatten()
+}
+
+fn one(origin: &Origin, file: &fs::DirEntry) -> Option<Found> {
+    let part = Part::of(file.file_name().to_str()?)?;
+    let path = file.path();
+    // Through symbolic links: that is how Docker's files are put there.
+    let metadata = fs::metadata(&path).ok().filter(fs::Metadata::is_file)?;
+    let is_quiet = metadata.modified().is_ok_and(|time| time.elapsed().is_ok_and(|since| since > QUIET));
+    let (identity, length) = (Identity::of(&metadata), metadata.len());
+    Some(Found { origin: origin.clone(), part, path, identity, length, is_quiet })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (pattern, text, is_match) in [
+            ("*", "anything", true),
+            ("shop", "shop", true),
+            ("shop", "shop-2", false),
+            ("shop-*", "shop-2", true),
+            ("*-system", "kube-system", true),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-c-b", false),
+            ("ab*ba", "aba", false),
+        ] {
+            assert_eq!(matches(pattern, text), is_match, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn only_the_wanted_logs_are_found() {
+        let root = tempfile::tempdir().unwrap();
+        for file in [
+            "shop_cart_1/main/0.log",
+            "shop_cart_1/main/0.log.20261124-101500",
+            "kube-system_dns_2/dns/3.log",
+            "shop_agent_3/collector/0.log",
+            "x/y/0.log",
+            "shop_cart_1/main/0.log.tmp",
+        ] {
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        }
+        let wanted = Wanted {
+            namespaces: vec!["*".into()],
+            but_namespaces: vec!["kube-*".into()],
+            but_pod: Some("agent".into()),
+        };
+        let mut found: Vec<_> = files(root.path(), &wanted)
+            .unwrap()
+            .into_iter()
+            .map(|found| (found.origin.pod, found.part.rotated.is_some(), found.length))
+            .collect();
+        found.sort();
+        assert_eq!(found, [("cart".to_owned(), false, 1), ("cart".to_owned(), true, 1)]);
+    }
+}

@@ -1,0 +1,273 @@
+//! All logs of a node, read in turn.
+//!
+//! Comes in: looks at the folder, answers, and the time. Goes out: batches to be sent, and positions to be kept. What is
+//! sent and not answered is bounded by whoever calls: without a call nothing is read, and files wait on the disk. Must
+//! not send, wait or log per line.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::PathBuf,
+    sync::Arc,
+    time::Instant,
+};
+
+use super::{
+    batch::{Batch, Resource},
+    checkpoint::Entry,
+    discover::{self, Found, Wanted},
+    log::Log,
+    metrics::Metrics,
+    origin::Origin,
+    tail::{self, Tail},
+};
+
+/// A batch is sent when it is so large. Large enough that its costs are those of its lines, small enough that a gateway
+/// that is away does not hold much.
+const BATCH: usize = 1 << 20;
+
+/// Files held open. More are opened for each chunk and closed again; a process has at least 1,024.
+const OPEN_FILES: usize = 512;
+
+/// What is read, and how.
+#[derive(Clone, Debug)]
+pub(super) struct Rules {
+    pub(super) folder: PathBuf,
+    pub(super) wanted: Wanted,
+    /// Whether logs that are there when an agent runs on a node for the first time are read at all.
+    pub(super) is_from_beginning: bool,
+    /// Bytes of a text.
+    pub(super) limit: usize,
+    /// What every resource has.
+    pub(super) node: Option<String>,
+}
+
+/// The folder of a container below the folder of all pods, and how often it had been restarted.
+type Key = (String, u32);
+
+#[derive(Debug)]
+pub(super) struct Reader {
+    rules: Rules,
+    metrics: Arc<Metrics>,
+    logs: BTreeMap<Key, Log>,
+    numbers: u64,
+    batches: u64,
+    open: Open,
+    /// Logs with records in batches that are not answered for.
+    unanswered: HashMap<u64, Vec<Key>>,
+    /// Positions of an earlier process, until the first look has used them.
+    earlier: Option<Vec<Entry>>,
+    has_looked: bool,
+    /// Positions have moved since they were last asked for.
+    pub(super) is_moved: bool,
+    buffer: Vec<u8>,
+}
+
+/// The batch that is being filled.
+#[derive(Debug, Default)]
+struct Open {
+    batch: Batch,
+    logs: BTreeSet<Key>,
+}
+
+/// A batch to be sent.
+#[derive(Debug)]
+pub(super) struct Sealed {
+    pub(super) number: u64,
+    pub(super) body: Vec<u8>,
+    pub(super) records: u64,
+}
+
+impl Reader {
+    /// `earlier`: the positions of the process before, if there was one.
+    pub(super) fn new(rules: Rules, earlier: Option<Vec<Entry>>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            rules,
+            metrics,
+            logs: BTreeMap::new(),
+            numbers: 0,
+            batches: 0,
+            open: Open::default(),
+            unanswered: HashMap::new(),
+            earlier,
+            has_looked: false,
+            is_moved: false,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Looks what files there are.
+    ///
+    /// # Errors
+    /// The folder of all pods cannot be read; what is known stays known.
+    pub(super) fn look(&mut self, now: Instant) -> std::io::Result<()> {
+        let found = discover::files(&self.rules.folder, &self.rules.wanted)?;
+        let mut by_log: BTreeMap<Key, Vec<Found>> = self.logs.keys().map(|key| (key.clone(), Vec::new())).collect();
+        for found in found {
+            by_log.entry((found.origin.folder(), found.part.restart)).or_default().push(found);
+        }
+        for (key, found) in by_log {
+            self.update(key, found, now);
+        }
+        let tracked: usize = self.logs.values().map(|log| log.tails.len()).sum();
+        let behind = self.logs.values().flat_map(|log| &log.tails).map(Tail::behind).sum();
+        self.metrics.looked(tracked, self.open_files(), behind);
+        self.has_looked = true;
+        self.earlier = Some(Vec::new());
+        Ok(())
+    }
+
+    fn update(&mut self, key: Key, found: Vec<Found>, now: Instant) {
+        let (rules, origin) = (&self.rules, found.first().map(|found| found.origin.clone()));
+        if let (false, Some(origin)) = (self.logs.contains_key(&key), origin) {
+            let resource = resource(rules, &origin, key.1);
+            self.logs.insert(key.clone(), Log::new(origin, resource, rules.limit, now));
+        }
+        let Some(mut log) = self.logs.remove(&key) else { return };
+        let last = found.iter().map(|found| found.part.order()).max().map(|(is_live, time)| (is_live, time.to_owned()));
+        for found in log.update(found) {
+            let is_last = last.as_ref().is_some_and(|(is_live, time)| found.part.order() == (*is_live, time.as_str()));
+            let tail = self.begin(found, is_last);
+            log.add(tail);
+        }
+        let lost = log.forget();
+        if lost > 0 {
+            tracing::warn!(pod = log.origin.pod, bytes = lost, "a log was deleted before it was read");
+            self.metrics.lost(lost);
+        }
+        if !log.is_empty() {
+            self.logs.insert(key, log);
+        }
+    }
+
+    /// Where to begin with a file that was not known.
+    fn begin(&mut self, found: Found, is_last: bool) -> Tail {
+        self.numbers += 1;
+        let entry = self.earlier.as_mut().and_then(|entries| claim(entries, &found));
+        let is_quiet = found.is_quiet;
+        let mut tail = Tail::new(self.numbers, found);
+        match entry {
+            Some(entry) => tail.resume(entry.offset, entry.is_complete, entry.fingerprint),
+            None if self.earlier.is_none() && !self.rules.is_from_beginning => tail.skip_to_end(),
+            None => {}
+        }
+        tail.settle(!is_last && is_quiet);
+        self.is_moved = true;
+        tail
+    }
+
+    /// Reads a chunk of every log that has one. Goes out what is to be sent; nothing, where nothing was read.
+    pub(super) fn read(&mut self, now: Instant, observed: u64) -> Vec<Sealed> {
+        let mut sealed = Vec::new();
+        let mut is_any = false;
+        let mut open_files = self.open_files();
+        let keys: Vec<Key> = self.logs.keys().cloned().collect();
+        for key in keys {
+            let Some(log) = self.logs.get_mut(&key) else { continue };
+            if !log.is_due(now) {
+                continue;
+            }
+            let before = self.open.batch.records;
+            self.open.batch.begin(&log.resource);
+            let read = log.read(&mut self.open.batch, &mut self.buffer, now, observed);
+            self.open.batch.end();
+            if self.open.batch.records == before {
+                self.open.batch.take_back();
+            }
+            if open_files >= OPEN_FILES {
+                log.tails.iter_mut().for_each(Tail::close);
+            }
+            open_files += usize::from(read.bytes > 0);
+            self.metrics.read(&read);
+            if read.bytes > 0 || read.records > 0 {
+                is_any = true;
+                self.open.logs.insert(key);
+            }
+            if self.open.batch.size() >= BATCH {
+                sealed.extend(self.seal());
+            }
+        }
+        // Nothing more to wait for: what is there goes.
+        if !is_any || sealed.is_empty() {
+            sealed.extend(self.seal());
+        }
+        sealed
+    }
+
+    /// Closes the open batch. Text without a record moves positions with the next batch that has one.
+    fn seal(&mut self) -> Option<Sealed> {
+        if self.open.batch.records == 0 {
+            return None;
+        }
+        self.batches += 1;
+        let number = self.batches;
+        let Open { batch, logs } = std::mem::take(&mut self.open);
+        for key in &logs {
+            if let Some(log) = self.logs.get_mut(key) {
+                log.mark(number);
+            }
+        }
+        self.unanswered.insert(number, logs.into_iter().collect());
+        let records = batch.records;
+        Some(Sealed { number, body: batch.finish(), records })
+    }
+
+    /// A batch needs not be sent again.
+    pub(super) fn answered(&mut self, number: u64) {
+        for key in self.unanswered.remove(&number).unwrap_or_default() {
+            if let Some(log) = self.logs.get_mut(&key) {
+                log.answered(number);
+            }
+        }
+        self.is_moved = true;
+    }
+
+    /// Up to where every file is answered for.
+    pub(super) fn positions(&mut self) -> Vec<Entry> {
+        self.is_moved = false;
+        let entries = self.logs.iter().flat_map(|((folder, _), log)| log.tails.iter().map(move |tail| (folder, tail)));
+        entries.map(|(folder, tail)| tail.entry(folder)).collect()
+    }
+
+    /// Whether positions mean all files: before the first look they would forget those of the process before.
+    pub(super) const fn has_looked(&self) -> bool {
+        self.has_looked
+    }
+
+    fn open_files(&self) -> usize {
+        self.logs.values().flat_map(|log| &log.tails).filter(|tail| tail.is_open()).count()
+    }
+}
+
+/// The position of an earlier process for this file: of the same inode, or else of one that began the same and is what
+/// this was compressed from. An inode alone may be that of another file by now.
+fn claim(entries: &mut Vec<Entry>, found: &Found) -> Option<Entry> {
+    if entries.is_empty() {
+        return None;
+    }
+    let folder = found.origin.folder();
+    let begin = tail::begin(found).unwrap_or_default();
+    let is_inode = |entry: &Entry| (entry.device, entry.inode) == (found.identity.device, found.identity.inode);
+    let fits = |entry: &&Entry| entry.folder == folder && entry.fingerprint.fits(&begin);
+    let same = entries.iter().position(|entry| is_inode(entry) && fits(&entry));
+    let same = same.or_else(|| {
+        let is_same = |entry: &Entry| fits(&entry) && entry.fingerprint.is_telling() && found.part.is_compressed;
+        entries.iter().position(is_same)
+    });
+    same.map(|index| entries.swap_remove(index))
+}
+
+fn resource(rules: &Rules, origin: &Origin, restart: u32) -> Resource {
+    let mut resource = Resource::default();
+    resource.add("k8s.namespace.name", &origin.namespace);
+    resource.add("k8s.pod.name", &origin.pod);
+    resource.add("k8s.pod.uid", &origin.uid);
+    resource.add("k8s.container.name", &origin.container);
+    resource.add("k8s.container.restart_count", &restart.to_string());
+    if let Some(node) = &rules.node {
+        resource.add("k8s.node.name", node);
+    }
+    resource
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,41 @@
+//! What is read from files, built and started: comes in the settings and where deliveries go, goes out a task that ends
+//! when the last position is written. Must not hold logic: the receiver has its own.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use prometheus_client::registry::Registry;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+
+use crate::{
+    budget::Budget,
+    delivery::Delivery,
+    receive::container_logs::{Metrics, Receiver},
+    settings::Settings,
+};
+
+/// The receiver of container logs, where there is one; its metrics must be known before the registry is given away.
+pub(super) fn read_files(
+    settings: &Settings,
+    deliveries: &mpsc::Sender<Delivery>,
+    budget: &Budget,
+    registry: &mut Registry,
+    stopping: watch::Receiver<bool>,
+) -> Option<Receiver> {
+    settings.config.receivers.container_logs.as_ref()?;
+    let metrics = Arc::new(Metrics::new(registry));
+    Some(Receiver { deliveries: deliveries.clone(), budget: budget.clone(), metrics, stopping })
+}
+
+pub(super) fn start_files(settings: &Settings, receiver: Option<Receiver>, tasks: &mut JoinSet<()>) -> Result<()> {
+    if let (Some(config), Some(receiver)) = (&settings.config.receivers.container_logs, receiver) {
+        let is_done = receiver.start(config, &settings.node)?;
+        tasks.spawn(async move {
+            let _ = is_done.await;
+        });
+    }
+    Ok(())
+}
