@@ -12,18 +12,22 @@ mod agent;
 mod clickhouse;
 mod gateway;
 mod native;
+mod network;
 mod otlp;
 mod pod;
 mod reference;
+mod scaling;
 mod status;
 mod workload;
 
 pub use agent::{Agent, Forward};
 pub use clickhouse::{ClickHouse, ClickHouseTls, Credentials};
 pub use gateway::Gateway;
+pub use network::NetworkPolicy;
 pub use otlp::{Auth, Cors, Grpc, Http, Oidc, Otlp, Tls};
 pub use pod::{Image, PullPolicy, PullSecret, Resources};
 pub use reference::{Authority, Certificate, SecretKey};
+pub use scaling::Autoscaling;
 pub use status::{Endpoints, RoleStatus, Status, condition};
 pub use workload::{DisruptionBudget, PodSettings, Service, ServiceType, UpdateStrategy};
 
@@ -42,6 +46,11 @@ pub use workload::{DisruptionBudget, PodSettings, Service, ServiceType, UpdateSt
     namespaced,
     status = "Status",
     derive = "PartialEq",
+    scale(
+        spec_replicas_path = ".spec.gateway.replicas",
+        status_replicas_path = ".status.gateway.desired",
+        label_selector_path = ".status.gateway.selector"
+    ),
     doc = "Collects telemetry over OTLP and stores it in ClickHouse, for ClickStack. One resource makes the agents on every node and the gateways they send to.",
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
@@ -80,6 +89,9 @@ pub struct ClickStackCollectorSpec {
     /// Collectors on every node, as a DaemonSet; they take OTLP from the node's pods and forward it to the gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<Agent>,
+    /// Block present: pods may only be reached, and only reach, what their work needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_policy: Option<NetworkPolicy>,
 }
 
 /// The CustomResourceDefinition as the YAML that `crds/yaml` and `helm/crds` hold.

@@ -23,9 +23,11 @@ use crate::{
 };
 
 mod current;
+mod replicas;
 mod surplus;
 
 pub use current::is_current;
+use replicas::with_replicas;
 pub use surplus::surplus;
 
 /// The owner of every field the operator sets.
@@ -81,17 +83,19 @@ impl Writer {
     }
 
     async fn child(&self, plan: &Plan, child: &Child, live: &[Live]) -> Result<(), Error> {
-        match live.iter().find(|live| live.kind == child.kind && live.name == child.name) {
+        let live = live.iter().find(|live| live.kind == child.kind && live.name == child.name);
+        match live {
             Some(live) if is_current(&child.object, &live.object) => return Ok(()),
             Some(_) => {}
             None => self.must_be_free(plan, child).await?,
         }
+        let object = with_replicas(child, live.map(|live| &live.object));
         let (kind, name) = (child.kind.as_str(), child.name.clone());
         tracing::info!(namespace = plan.namespace, resource = plan.name, kind, name, "applies");
         self.metrics.wrote(kind, "apply");
         let answer = self
             .api(child.kind, &plan.namespace)
-            .patch(&name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&child.object))
+            .patch(&name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&object))
             .await
             .map_err(|source| Error::Write { kind, name, source })?;
         self.remember(kind, &answer);

@@ -7,7 +7,9 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::{DaemonSet, Deployment},
+        autoscaling::v2::HorizontalPodAutoscaler,
         core::v1::{ConfigMap, Service, ServiceAccount},
+        networking::v1::NetworkPolicy,
         policy::v1::PodDisruptionBudget,
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
@@ -17,7 +19,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::{labels, plan::Plan};
+use crate::{
+    labels,
+    plan::{Plan, Scale},
+};
 
 mod access;
 mod agent;
@@ -26,8 +31,10 @@ mod config_map;
 mod disruption;
 mod gateway;
 pub mod merge_key;
+mod network;
 pub mod overlay;
 mod pod;
+mod scaler;
 mod service;
 
 pub use pod::COLLECTOR;
@@ -39,6 +46,8 @@ pub enum Kind {
     ConfigMap,
     Service,
     PodDisruptionBudget,
+    NetworkPolicy,
+    HorizontalPodAutoscaler,
     Deployment,
     DaemonSet,
 }
@@ -49,6 +58,8 @@ pub struct Child {
     pub kind: Kind,
     pub name: String,
     pub role: Role,
+    /// The bounds within which somebody else decides how many pods a workload has; `object` does not say it then.
+    pub scale: Option<Scale>,
     pub object: Value,
 }
 
@@ -61,16 +72,22 @@ pub fn desired(plan: &Plan) -> Vec<Child> {
     if let Some(agent) = &plan.agent {
         children.extend(agent::children(plan, agent));
     }
+    if let Some(wanted) = &plan.network_policy {
+        let roles = [Role::Gateway, Role::Agent].into_iter().filter(|role| plan.pod(*role).is_some());
+        children.extend(roles.map(|role| network::policy(plan, role, wanted)));
+    }
     children.sort_by_key(|child| child.kind);
     children
 }
 
 impl Kind {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::ServiceAccount,
         Self::ConfigMap,
         Self::Service,
         Self::PodDisruptionBudget,
+        Self::NetworkPolicy,
+        Self::HorizontalPodAutoscaler,
         Self::Deployment,
         Self::DaemonSet,
     ];
@@ -81,6 +98,8 @@ impl Kind {
             Self::ConfigMap => "ConfigMap",
             Self::Service => "Service",
             Self::PodDisruptionBudget => "PodDisruptionBudget",
+            Self::NetworkPolicy => "NetworkPolicy",
+            Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
             Self::Deployment => "Deployment",
             Self::DaemonSet => "DaemonSet",
         }
@@ -97,6 +116,8 @@ impl Kind {
             Self::ConfigMap => ApiResource::erase::<ConfigMap>(&()),
             Self::Service => ApiResource::erase::<Service>(&()),
             Self::PodDisruptionBudget => ApiResource::erase::<PodDisruptionBudget>(&()),
+            Self::NetworkPolicy => ApiResource::erase::<NetworkPolicy>(&()),
+            Self::HorizontalPodAutoscaler => ApiResource::erase::<HorizontalPodAutoscaler>(&()),
             Self::Deployment => ApiResource::erase::<Deployment>(&()),
             Self::DaemonSet => ApiResource::erase::<DaemonSet>(&()),
         }
@@ -124,7 +145,7 @@ where
     let mut object = serde_json::to_value(object).unwrap_or_default();
     let seal = hash(&object.to_string(), 16);
     object["metadata"]["annotations"][labels::DESIRED_HASH] = json!(seal);
-    Child { kind, name, role, object }
+    Child { kind, name, role, scale: None, object }
 }
 
 /// The first `letters` hexadecimal digits of SHA-256.

@@ -37,6 +37,11 @@ pub fn selector(resource: &str, role: Role) -> BTreeMap<String, String> {
         .into()
 }
 
+/// Labels as a selector is written.
+pub fn text(labels: &BTreeMap<String, String>) -> String {
+    labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
+}
+
 /// What every child and every pod carries.
 pub fn all(resource: &str, role: Role) -> BTreeMap<String, String> {
     let mut labels = selector(resource, role);

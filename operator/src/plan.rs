@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crds::config::{CollectorConfig, Role};
 use k8s_openapi::{
-    api::core::v1::{
-        Affinity, EnvVar, ResourceRequirements, Toleration, TopologySpreadConstraint, Volume, VolumeMount,
+    api::{
+        core::v1::{Affinity, EnvVar, ResourceRequirements, Toleration, TopologySpreadConstraint, Volume, VolumeMount},
+        networking::v1::{NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer},
     },
     apimachinery::pkg::{apis::meta::v1::OwnerReference, util::intstr::IntOrString},
 };
@@ -23,6 +24,7 @@ pub struct Plan {
     pub image: Image,
     pub gateway: Option<Gateway>,
     pub agent: Option<Agent>,
+    pub network_policy: Option<NetworkPolicy>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +37,7 @@ pub struct Image {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gateway {
-    pub replicas: i32,
+    pub replicas: Replicas,
     pub rollout: Rollout,
     pub disruption_budget: DisruptionBudget,
     pub pod: Pod,
@@ -82,6 +84,31 @@ pub struct Service {
     pub type_: &'static str,
     pub annotations: BTreeMap<String, String>,
     pub load_balancer_class: Option<String>,
+}
+
+/// How many pods there are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Replicas {
+    Fixed(i32),
+    /// Somebody else decides.
+    Scaled(Scale),
+}
+
+/// Bounds, and shares of what is requested, in percent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    pub least: i32,
+    pub most: i32,
+    pub cpu: Option<i32>,
+    pub memory: Option<i32>,
+}
+
+/// What may come in and go out beside what every pod of a role needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NetworkPolicy {
+    pub senders: Vec<NetworkPolicyPeer>,
+    pub ingress: Vec<NetworkPolicyIngressRule>,
+    pub egress: Vec<NetworkPolicyEgressRule>,
 }
 
 /// How pods are replaced.

@@ -125,6 +125,8 @@ impl Reader {
                 Kind::ConfigMap => self.watched(&self.caches.config_maps, &namespace, &uid),
                 Kind::Service => self.watched(&self.caches.services, &namespace, &uid),
                 Kind::PodDisruptionBudget => self.watched(&self.caches.disruption_budgets, &namespace, &uid),
+                Kind::NetworkPolicy => self.watched(&self.caches.network_policies, &namespace, &uid),
+                Kind::HorizontalPodAutoscaler => self.watched(&self.caches.autoscalers, &namespace, &uid),
                 Kind::Deployment => self.watched(&self.caches.deployments, &namespace, &uid),
                 Kind::DaemonSet => self.watched(&self.caches.daemon_sets, &namespace, &uid),
             };

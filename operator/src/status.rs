@@ -14,7 +14,7 @@ use k8s_openapi::{
 };
 
 use crate::{
-    names,
+    labels, names,
     plan::{self, Plan},
     validate::Refusal,
 };
@@ -64,7 +64,7 @@ pub struct Input<'a> {
 
 pub fn status(input: &Input<'_>) -> Status {
     let previous = input.previous.cloned().unwrap_or_default();
-    let role = |role| input.observed.iter().find(|seen| seen.role == role).map(role_status);
+    let role = |role| input.observed.iter().find(|seen| seen.role == role).map(|seen| role_status(input.name, seen));
     let endpoints = match &input.outcome {
         Outcome::Applied(plan) => plan.gateway.as_ref().map(|gateway| endpoints(input, &gateway.pod)),
         Outcome::Refused(_) | Outcome::Failed { .. } => previous.endpoints,
@@ -112,12 +112,13 @@ fn dated(fact: Fact, previous: &[Condition], input: &Input<'_>) -> Condition {
     }
 }
 
-fn role_status(seen: &Observed) -> RoleStatus {
+fn role_status(name: &str, seen: &Observed) -> RoleStatus {
     let Workload { desired, ready, updated, revision, .. } = &seen.workload;
     RoleStatus {
         desired: *desired,
         ready: *ready,
         updated: *updated,
+        selector: Some(labels::text(&labels::selector(name, seen.role))),
         pods: format!("{ready}/{desired}"),
         revision: revision.clone(),
     }

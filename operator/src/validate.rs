@@ -22,6 +22,7 @@ mod missing;
 mod pod;
 mod resources;
 mod rollout;
+mod scaling;
 mod strict;
 mod words;
 
@@ -68,7 +69,7 @@ fn plan(resource: &ClickStackCollector, wanted: &[Reference], found: &Found, def
     let gateway = spec.gateway.as_ref().map(|gateway| {
         let files = collector::gateway(&spec.clickhouse, gateway);
         plan::Gateway {
-            replicas: gateway.replicas,
+            replicas: scaling::of(gateway),
             rollout: rollout::of_gateways(gateway.update_strategy.as_ref()),
             disruption_budget: rollout::budget(gateway.disruption_budget.as_ref()),
             pod: pod(Role::Gateway, files, gateway.otlp.as_ref(), &gateway.pod),
@@ -83,7 +84,20 @@ fn plan(resource: &ClickStackCollector, wanted: &[Reference], found: &Found, def
         }
     });
     let owner = resource.controller_owner_ref(&()).unwrap_or_default();
-    Plan { image: image::of(spec.image.as_ref(), default_image), name, namespace, owner, gateway, agent }
+    let network_policy = spec.network_policy.clone().map(|wanted| plan::NetworkPolicy {
+        senders: wanted.senders,
+        ingress: wanted.ingress,
+        egress: wanted.egress,
+    });
+    Plan {
+        image: image::of(spec.image.as_ref(), default_image),
+        name,
+        namespace,
+        owner,
+        gateway,
+        agent,
+        network_policy,
+    }
 }
 
 fn ports(otlp: Option<&Otlp>) -> plan::Ports {
@@ -96,11 +110,7 @@ fn problems(resource: &ClickStackCollector, plan: &Plan) -> Vec<Problem> {
     let mut found: Vec<_> = names::problem(&plan.name).into_iter().collect();
     found.extend(roles(plan));
     found.extend(image::problem(resource.spec.image.as_ref()));
-    if let Some(gateway) = &plan.gateway
-        && !(0..=1000).contains(&gateway.replicas)
-    {
-        found.push(Problem::new("spec.gateway.replicas", format!("{} is outside 0 … 1000", gateway.replicas)));
-    }
+    found.extend(plan.gateway.as_ref().and_then(|gateway| scaling::problem(&gateway.replicas)));
     found.extend(rollout::problems(plan));
     let spec = &resource.spec;
     let settings = [

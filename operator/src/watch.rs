@@ -11,7 +11,9 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::{DaemonSet, Deployment},
+        autoscaling::v2::HorizontalPodAutoscaler,
         core::v1::{ConfigMap, Pod, PodStatus, Secret, Service, ServiceAccount},
+        networking::v1::NetworkPolicy,
         policy::v1::PodDisruptionBudget,
     },
 };
@@ -49,6 +51,8 @@ pub struct Caches {
     pub config_maps: Store<ConfigMap>,
     pub services: Store<Service>,
     pub disruption_budgets: Store<PodDisruptionBudget>,
+    pub network_policies: Store<NetworkPolicy>,
+    pub autoscalers: Store<HorizontalPodAutoscaler>,
     pub deployments: Store<Deployment>,
     pub daemon_sets: Store<DaemonSet>,
     pub pods: Store<Pod>,
@@ -98,6 +102,8 @@ pub fn watch(client: &Client, namespace: Option<&str>) -> (Controller<Guarded>, 
     let (config_maps, maps) = source.objects(Some(Kind::ConfigMap), ours.clone(), |_| {});
     let (services, addresses) = source.objects(Some(Kind::Service), ours.clone(), |_| {});
     let (disruption_budgets, budgets) = source.objects(Some(Kind::PodDisruptionBudget), ours.clone(), |_| {});
+    let (network_policies, policies) = source.objects(Some(Kind::NetworkPolicy), ours.clone(), |_| {});
+    let (autoscalers, scalers) = source.objects(Some(Kind::HorizontalPodAutoscaler), ours.clone(), |_| {});
     let (deployments, gateways) = source.objects(Some(Kind::Deployment), ours.clone(), |_| {});
     let (daemon_sets, agents) = source.objects(Some(Kind::DaemonSet), ours.clone(), |_| {});
     let (pods, pod_events) = source.objects(None, ours, prune_pod);
@@ -113,6 +119,8 @@ pub fn watch(client: &Client, namespace: Option<&str>) -> (Controller<Guarded>, 
         .owns_stream(maps)
         .owns_stream(addresses)
         .owns_stream(budgets)
+        .owns_stream(policies)
+        .owns_stream(scalers)
         .owns_stream(gateways)
         .owns_stream(agents)
         .watches_stream(pod_events, |pod: Pod| resource_of(&pod))
@@ -124,6 +132,8 @@ pub fn watch(client: &Client, namespace: Option<&str>) -> (Controller<Guarded>, 
         config_maps,
         services,
         disruption_budgets,
+        network_policies,
+        autoscalers,
         deployments,
         daemon_sets,
         pods,

@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Auth, DisruptionBudget, Otlp, PodSettings, UpdateStrategy};
+use super::{Auth, Autoscaling, DisruptionBudget, Otlp, PodSettings, UpdateStrategy};
 use crate::config::{Blocks, Limits, Shutdown};
 
 /// Gateways: a Deployment behind a Service.
@@ -15,6 +15,9 @@ pub struct Gateway {
     #[serde(default = "two")]
     #[schemars(range(min = 0, max = 1000))]
     pub replicas: i32,
+    /// Block present: the number of gateways follows their load, and `replicas` is not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoscaling: Option<Autoscaling>,
     /// What is taken over OTLP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub otlp: Option<Otlp>,

@@ -50,6 +50,9 @@ pub struct RoleStatus {
     pub ready: i32,
     /// Pods of the current revision.
     pub updated: i32,
+    /// Labels that select the pods, for autoscalers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
     /// `ready/desired`, for `kubectl get`.
     pub pods: String,
     /// Name of the configuration the pods of the current revision run.

@@ -9,22 +9,26 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::LabelSelector,
 };
 
-use super::{Child, Kind, access, child, config_map::config_map, disruption, metadata, pod, service};
+use super::{Child, Kind, access, child, config_map::config_map, disruption, metadata, pod, scaler, service};
 use crate::{
     labels, names,
-    plan::{Gateway, Plan, Rollout},
+    plan::{Gateway, Plan, Replicas, Rollout},
 };
 
 pub(super) fn children(plan: &Plan, gateway: &Gateway) -> Vec<Child> {
     let (config, config_name) = config_map(plan, &gateway.pod.config);
-    vec![
+    let mut children = vec![
         access::service_account(plan, Role::Gateway),
         config,
         service::gateway(plan, gateway),
         service::gateway_pods(plan, gateway),
         disruption::budget(plan, gateway),
         deployment(plan, gateway, config_name),
-    ]
+    ];
+    if let Replicas::Scaled(scale) = gateway.replicas {
+        children.push(scaler::autoscaler(plan, Kind::Deployment, scale));
+    }
+    children
 }
 
 fn deployment(plan: &Plan, gateway: &Gateway, config_name: String) -> Child {
@@ -37,8 +41,12 @@ fn deployment(plan: &Plan, gateway: &Gateway, config_name: String) -> Child {
         spread: vec![one_per_node_if_possible()],
     };
     let template = pod::template(plan, &shape);
+    let (replicas, scale) = match gateway.replicas {
+        Replicas::Fixed(number) => (Some(number), None),
+        Replicas::Scaled(scale) => (None, Some(scale)),
+    };
     let spec = DeploymentSpec {
-        replicas: Some(gateway.replicas),
+        replicas,
         selector: selector(plan),
         strategy: Some(strategy(&gateway.rollout)),
         revision_history_limit: Some(3),
@@ -50,7 +58,7 @@ fn deployment(plan: &Plan, gateway: &Gateway, config_name: String) -> Child {
         spec: Some(spec),
         status: None,
     };
-    child(Kind::Deployment, Role::Gateway, &object)
+    Child { scale, ..child(Kind::Deployment, Role::Gateway, &object) }
 }
 
 fn strategy(rollout: &Rollout) -> DeploymentStrategy {

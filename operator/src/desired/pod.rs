@@ -26,8 +26,8 @@ mod mounts;
 
 pub(super) const OTLP_GRPC: (&str, u16) = ("otlp-grpc", plan::Ports::GRPC);
 pub(super) const OTLP_HTTP: (&str, u16) = ("otlp-http", plan::Ports::HTTP);
-const HEALTH: (&str, u16) = ("health", 13133);
-const METRICS: (&str, u16) = ("metrics", 8888);
+pub(super) const HEALTH: (&str, u16) = ("health", 13133);
+pub(super) const METRICS: (&str, u16) = ("metrics", 8888);
 /// The name of the container.
 pub const COLLECTOR: &str = "collector";
 const CONFIG_DIRECTORY: &str = "/etc/clickstack";

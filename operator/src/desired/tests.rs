@@ -79,6 +79,11 @@ fn pod_settings_reach_the_pods_of_their_role() {
 }
 
 #[test]
+fn a_scaled_gateway_leaves_its_number_to_the_autoscaler_and_policies_open_what_is_needed() {
+    golden("scaled");
+}
+
+#[test]
 fn everything_wrong_is_told_at_once() {
     golden("invalid");
 }

@@ -96,7 +96,7 @@ fn receivers(otlp: Option<&Otlp>, auth: Option<&Auth>, mounts: &mut Mounts) -> c
     if let Some(auth) = auth {
         file.auth = senders(auth, mounts);
     }
-    config::Receivers { otlp: file }
+    config::Receivers { otlp: file, ..config::Receivers::default() }
 }
 
 fn senders(auth: &Auth, mounts: &mut Mounts) -> config::Auth {

@@ -13,7 +13,7 @@ fn live(kind: Kind, name: &str, component: &str, created: u8) -> Live {
 }
 
 fn wanted(kind: Kind, name: &str, role: Role) -> Child {
-    Child { kind, name: name.to_owned(), role, object: json!({}) }
+    Child { kind, name: name.to_owned(), role, scale: None, object: json!({}) }
 }
 
 fn names(found: Vec<&Live>) -> Vec<&str> {

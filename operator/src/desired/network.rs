@@ -1,0 +1,101 @@
+//! What may reach a role's pods, and what they may reach: nothing but what their work needs.
+//!
+//! Ports are those of pods: policies are applied to what Services have translated already.
+
+use std::collections::BTreeSet;
+
+use crds::config::Role;
+use k8s_openapi::{
+    api::networking::v1::{
+        NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
+        NetworkPolicySpec,
+    },
+    apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
+};
+
+use super::{Child, Kind, child, metadata, pod};
+use crate::{
+    labels, names,
+    plan::{self, Plan},
+};
+
+pub(super) fn policy(plan: &Plan, role: Role, wanted: &plan::NetworkPolicy) -> Child {
+    let mut ingress = vec![senders(plan, role, wanted), ports_in([pod::HEALTH.1, pod::METRICS.1])];
+    ingress.extend(wanted.ingress.iter().cloned());
+    let mut egress = vec![names_out()];
+    egress.extend(outlet(plan, role));
+    egress.extend(wanted.egress.iter().cloned());
+    let object = NetworkPolicy {
+        metadata: metadata(plan, role, names::role(&plan.name, role)),
+        spec: Some(NetworkPolicySpec {
+            pod_selector: Some(pods(plan, role)),
+            policy_types: Some(vec!["Ingress".to_owned(), "Egress".to_owned()]),
+            ingress: Some(ingress),
+            egress: Some(egress),
+        }),
+    };
+    child(Kind::NetworkPolicy, role, &object)
+}
+
+/// Agents always may send to their gateways.
+fn senders(plan: &Plan, role: Role, wanted: &plan::NetworkPolicy) -> NetworkPolicyIngressRule {
+    let mut from = wanted.senders.clone();
+    if !from.is_empty() && role == Role::Gateway && plan.agent.is_some() {
+        from.push(peer(plan, Role::Agent));
+    }
+    let otlp = ports_in([pod::OTLP_GRPC.1, pod::OTLP_HTTP.1]);
+    NetworkPolicyIngressRule { from: (!from.is_empty()).then_some(from), ..otlp }
+}
+
+fn ports_in(numbers: [u16; 2]) -> NetworkPolicyIngressRule {
+    let ports = numbers.map(|number| port("TCP", number)).into();
+    NetworkPolicyIngressRule { ports: Some(ports), from: None }
+}
+
+/// To anywhere: where names are asked differs between clusters.
+fn names_out() -> NetworkPolicyEgressRule {
+    NetworkPolicyEgressRule { ports: Some(vec![port("UDP", 53), port("TCP", 53)]), to: None }
+}
+
+fn outlet(plan: &Plan, role: Role) -> Vec<NetworkPolicyEgressRule> {
+    let mut rules = Vec::new();
+    if role == Role::Agent {
+        let to = Some(vec![peer(plan, Role::Gateway)]);
+        rules.push(NetworkPolicyEgressRule { ports: Some(vec![port("TCP", pod::OTLP_GRPC.1)]), to });
+    }
+    let Some(config) = plan.pod(role).map(|pod| &pod.config) else { return rules };
+    let clickhouse = config.clickhouse.iter().flat_map(crds::config::ClickHouse::addresses);
+    let issuer = config.receivers.otlp.auth.oidc.iter().map(|oidc| oidc.issuer.as_str());
+    let numbers: BTreeSet<_> = clickhouse.chain(issuer).filter_map(port_of).collect();
+    if !numbers.is_empty() {
+        let ports = numbers.into_iter().map(|number| port("TCP", number)).collect();
+        rules.push(NetworkPolicyEgressRule { ports: Some(ports), to: None });
+    }
+    rules
+}
+
+/// The port of an address, or that of its scheme.
+fn port_of(address: &str) -> Option<u16> {
+    let address: http::Uri = address.parse().ok()?;
+    address.port_u16().or(match address.scheme_str()? {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    })
+}
+
+fn port(protocol: &str, number: u16) -> NetworkPolicyPort {
+    NetworkPolicyPort {
+        port: Some(IntOrString::Int(number.into())),
+        protocol: Some(protocol.to_owned()),
+        ..NetworkPolicyPort::default()
+    }
+}
+
+fn peer(plan: &Plan, role: Role) -> NetworkPolicyPeer {
+    NetworkPolicyPeer { pod_selector: Some(pods(plan, role)), ..NetworkPolicyPeer::default() }
+}
+
+fn pods(plan: &Plan, role: Role) -> LabelSelector {
+    LabelSelector { match_labels: Some(labels::selector(&plan.name, role)), ..LabelSelector::default() }
+}
