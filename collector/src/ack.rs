@@ -72,26 +72,40 @@ struct Shared {
     reply: Mutex<Option<oneshot::Sender<Outcome>>>,
     has_stored: AtomicBool,
     /// Held until the answer: bytes are in flight for as long as somebody may still need them.
-    _permit: Permit,
+    _permit: Option<Permit>,
 }
 
 impl Ack {
     /// A duty for a whole delivery; the permit for its bytes is given back with the answer.
     pub fn new(permit: Permit) -> (Self, Answer) {
         let (reply, answer) = oneshot::channel();
+        (Self::of(Some(reply), Some(permit)), Answer(answer))
+    }
+
+    /// The duty for a delivery that was answered before: nobody hears of it.
+    pub fn to_nobody() -> Self {
+        Self::of(None, None)
+    }
+
+    fn of(reply: Option<oneshot::Sender<Outcome>>, permit: Option<Permit>) -> Self {
         let shared = Shared {
             outcome: Mutex::default(),
-            reply: Mutex::new(Some(reply)),
+            reply: Mutex::new(reply),
             has_stored: AtomicBool::new(false),
             _permit: permit,
         };
-        (Self { shared: Arc::new(shared), is_settled: false }, Answer(answer))
+        Self { shared: Arc::new(shared), is_settled: false }
     }
 
     /// Another part of the same delivery, with a duty of its own.
     #[must_use]
     pub fn part(&self) -> Self {
         Self { shared: Arc::clone(&self.shared), is_settled: false }
+    }
+
+    /// Whether somebody hears the answer.
+    pub fn is_awaited(&self) -> bool {
+        self.shared.reply.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Whether another part is stored, none is to be sent again, and somebody still waits for the answer. Told to

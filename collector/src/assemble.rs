@@ -13,26 +13,26 @@ use std::{
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    ack::Outcome,
-    columns::{
-        logs::LogColumns,
-        metrics::{ExponentialColumns, GaugeColumns, HistogramColumns, SumColumns, SummaryColumns},
-        traces::SpanColumns,
-    },
-    decode::otlp,
-    delivery::Delivery,
+    ack::{Ack, Outcome},
+    delivery::{Delivery, Next, Source},
+    making::{Fate, Making, Seq},
     metrics::Pipeline,
-    signal::Signal,
-    table::{Block, Layouts, Table},
-    transform::Transform,
+    table::{Block, Layouts},
 };
 
+mod check;
 mod days;
+mod direct;
 mod growth;
 mod request;
+mod tables;
 
-use days::{Days, OpenBlocks, Sealed};
-use request::{LogRequest, PointRequest, Refused, Request, SpanRequest};
+pub use check::check;
+pub use direct::Direct;
+
+use days::{Fill, Sealed};
+use request::Selection;
+use tables::{Tables, Taken};
 
 /// When a block is full.
 #[derive(Clone, Copy, Debug)]
@@ -40,77 +40,118 @@ pub struct Limits {
     pub rows: usize,
     pub bytes: usize,
     pub age: Duration,
+    /// The age of a block that fills fast: longer where no sender waits for it.
+    pub patience: Duration,
 }
+
+/// A block with less than an eighth of what it may have when its age comes fills slowly: what waiting would add to it is
+/// not worth the wait of its rows.
+const WORTH_WAITING: usize = 8;
 
 /// Open blocks and what to do with them.
 #[derive(Debug)]
 pub struct Assembler {
     limits: Limits,
     tables: Tables,
-    transform: Transform,
+    /// Whether the open blocks are made of kept deliveries. A block is of one kind: only of kept ones can it be made
+    /// again.
+    has_kept: bool,
     layouts: watch::Receiver<Layouts>,
     metrics: Arc<Pipeline>,
-}
-
-/// The open blocks of every table.
-#[derive(Debug)]
-struct Tables {
-    logs: Days<LogColumns>,
-    sessions: Days<LogColumns>,
-    traces: Days<SpanColumns>,
-    gauge: Days<GaugeColumns>,
-    sum: Days<SumColumns>,
-    histogram: Days<HistogramColumns>,
-    exponential: Days<ExponentialColumns>,
-    summary: Days<SummaryColumns>,
 }
 
 impl Assembler {
     /// Blocks are made for the columns that `layouts` says the tables have.
     pub fn new(limits: Limits, layouts: watch::Receiver<Layouts>, metrics: Arc<Pipeline>) -> Self {
-        let tables = Tables::new();
-        let mut assembler = Self { limits, tables, transform: Transform::default(), layouts, metrics };
+        let mut assembler = Self { limits, tables: Tables::new(), has_kept: false, layouts, metrics };
         assembler.adopt_layouts(Instant::now());
         assembler
     }
 
-    /// Takes a delivery; returns the blocks that are full with it.
-    pub fn take(&mut self, delivery: Delivery, now: Instant) -> Vec<Block> {
-        let Delivery { signal, body, transport, ack, turn: _turn } = delivery;
-        match self.decode(signal, &body, now) {
+    /// Takes a delivery; returns the blocks that are full with it. The answer for one that is kept waits for nothing
+    /// else.
+    pub fn take(&mut self, delivery: Delivery, source: &mut dyn Source, now: Instant) -> Vec<Block> {
+        let Delivery { signal, body, transport, ack, turn: _turn, kept } = delivery;
+        let mut sealed = Vec::new();
+        if kept.is_some() != self.has_kept {
+            sealed = self.finish(now);
+            self.has_kept = kept.is_some();
+        }
+        let selection = kept.filter(|seq| source.has_made(*seq)).map(|seq| Selection::Unmade(seq, source));
+        match self.tables.decode(signal, &body, selection, self.limits, now) {
             Ok(Taken { records, rejected }) => {
                 self.metrics.accepted(signal, transport, records);
                 self.metrics.rejected(signal, transport, rejected);
-                self.tables.each(&mut |blocks| blocks.keep(&ack));
-                // Every block with rows of this delivery now holds a part of the duty.
+                self.tables.each(&mut |blocks| blocks.keep(&ack, kept));
+                // Unless it is kept, every block with rows of this delivery now holds a part of the duty.
                 ack.settle(Outcome::Delivered { rejected });
             }
             Err(refused) => {
                 self.tables.each(&mut |blocks| blocks.roll_back());
                 self.metrics.malformed(transport);
+                if let Some(seq) = kept {
+                    source.refused(seq, ack.is_awaited(), refused.reason());
+                }
                 ack.settle(refused.into());
             }
         }
         let Limits { rows, bytes, .. } = self.limits;
-        self.seal_where(now, &|open| open.rows >= rows || open.bytes >= bytes)
+        sealed.extend(self.seal_where(now, &|open| open.rows >= rows || open.bytes >= bytes));
+        sealed
+    }
+
+    /// Makes a block again from what is kept of it. None: it cannot be read now, or there is nothing in it; both are
+    /// told.
+    pub fn again(&mut self, making: &Making, source: &mut dyn Source, now: Instant) -> Option<Block> {
+        let (limits, nobody) = (self.limits, Ack::to_nobody());
+        let layouts = self.layouts.borrow().clone();
+        let mut tables = Tables::new();
+        let mut sealed = Sealed { blocks: Vec::new(), now, metrics: &self.metrics };
+        tables.each(&mut |blocks| blocks.adopt(&layouts, &mut sealed));
+        let is_read = source.read(making, &mut |signal, body| {
+            match tables.decode(signal, body, Some(Selection::Block(making)), limits, now) {
+                Ok(_) => tables.each(&mut |blocks| blocks.keep(&nobody, Some(*making.deliveries.start()))),
+                // It was refused the first time too, and told.
+                Err(_) => tables.each(&mut |blocks| blocks.roll_back()),
+            }
+        });
+        let receipt = source.receipt(making);
+        if !is_read {
+            receipt.tell(Fate::Again);
+            return None;
+        }
+        tables.each(&mut |blocks| blocks.seal_where(&|_| true, &mut sealed));
+        let Some(block) = sealed.blocks.pop() else {
+            receipt.tell(Fate::Stored);
+            return None;
+        };
+        Some(Block { deliveries: Some(making.deliveries.clone()), receipt: Some(receipt), ..block })
     }
 
     /// The blocks whose time has come.
     pub fn due(&mut self, now: Instant) -> Vec<Block> {
-        let age = self.limits.age;
-        self.seal_where(now, &|open| now.duration_since(open.since) >= age)
+        let limits = self.limits;
+        self.seal_where(now, &|open| now >= due(open, limits))
     }
 
     /// When [`Self::due`] will have something.
     pub fn deadline(&mut self) -> Option<Instant> {
-        let mut oldest: Option<Instant> = None;
-        self.tables.each(&mut |blocks| oldest = [oldest, blocks.oldest()].into_iter().flatten().min());
-        oldest.map(|since| since + self.limits.age)
+        let (limits, mut next) = (self.limits, None::<Instant>);
+        let due = |open: &Fill| due(open, limits);
+        self.tables.each(&mut |blocks| next = [next, blocks.deadline(&due)].into_iter().flatten().min());
+        next
     }
 
     /// Every open block, whatever its size: nothing more will come.
     pub fn finish(&mut self, now: Instant) -> Vec<Block> {
         self.seal_where(now, &|_| true)
+    }
+
+    /// The first kept delivery that has rows in an open block.
+    fn first(&mut self) -> Option<Seq> {
+        let mut first: Option<Seq> = None;
+        self.tables.each(&mut |blocks| first = [first, blocks.first()].into_iter().flatten().min());
+        first
     }
 
     /// Tells the metrics what the open blocks hold.
@@ -127,67 +168,17 @@ impl Assembler {
         sealed.blocks
     }
 
-    fn decode(&mut self, signal: Signal, body: &[u8], now: Instant) -> Result<Taken, Refused> {
-        let Tables { logs, sessions, traces, gauge, sum, histogram, exponential, summary } = &mut self.tables;
-        let mut request = Request::new(body.len(), self.limits.bytes, now);
-        match signal {
-            Signal::Logs => {
-                let mut sink = LogRequest { request, logs, sessions, transform: &mut self.transform };
-                otlp::logs(body, &mut sink)?;
-                request = sink.request;
-            }
-            Signal::Metrics => {
-                let mut sink = PointRequest { request, gauge, sum, histogram, exponential, summary };
-                otlp::metrics(body, &mut sink)?;
-                request = sink.request;
-            }
-            Signal::Traces => {
-                let mut sink = SpanRequest { request, traces };
-                otlp::traces(body, &mut sink)?;
-                request = sink.request;
-            }
-        }
-        Ok(Taken { records: request.records, rejected: request.rejected })
-    }
-
-    fn seal_where(&mut self, now: Instant, is_due: &dyn Fn(&days::Fill) -> bool) -> Vec<Block> {
+    fn seal_where(&mut self, now: Instant, is_due: &dyn Fn(&Fill) -> bool) -> Vec<Block> {
         let mut sealed = Sealed { blocks: Vec::new(), now, metrics: &self.metrics };
         self.tables.each(&mut |blocks| blocks.seal_where(is_due, &mut sealed));
         sealed.blocks
     }
 }
 
-/// What a request came to.
-struct Taken {
-    records: u64,
-    /// Records that can never be stored.
-    rejected: u64,
-}
-
-impl Tables {
-    fn new() -> Self {
-        Self {
-            logs: Days::new(Table::Logs),
-            sessions: Days::new(Table::Sessions),
-            traces: Days::new(Table::Traces),
-            gauge: Days::new(Table::Gauge),
-            sum: Days::new(Table::Sum),
-            histogram: Days::new(Table::Histogram),
-            exponential: Days::new(Table::ExponentialHistogram),
-            summary: Days::new(Table::Summary),
-        }
-    }
-
-    fn each(&mut self, act: &mut dyn FnMut(&mut dyn OpenBlocks)) {
-        act(&mut self.logs);
-        act(&mut self.sessions);
-        act(&mut self.traces);
-        act(&mut self.gauge);
-        act(&mut self.sum);
-        act(&mut self.histogram);
-        act(&mut self.exponential);
-        act(&mut self.summary);
-    }
+/// When a block is to be sealed for its age.
+fn due(open: &Fill, limits: Limits) -> Instant {
+    let fills_fast = open.rows >= limits.rows / WORTH_WAITING || open.bytes >= limits.bytes / WORTH_WAITING;
+    open.since + if fills_fast { limits.patience } else { limits.age }
 }
 
 /// Runs until no delivery can come any more, then seals what is open.
@@ -195,14 +186,14 @@ impl Tables {
 /// Runs on a thread of its own: a request of 8,000 records takes milliseconds, in which no socket may wait.
 pub fn run(
     mut assembler: Assembler,
-    mut deliveries: mpsc::Receiver<Delivery>,
+    mut source: impl Source,
     blocks: &mpsc::Sender<Block>,
     runtime: &tokio::runtime::Handle,
 ) {
     loop {
         assembler.metrics.beat();
         let mut sealed = Vec::new();
-        let next = next(&mut assembler, &mut deliveries, runtime);
+        let next = source.next(wait(&mut assembler));
         if matches!(next, Next::End) {
             break;
         }
@@ -210,54 +201,49 @@ pub fn run(
         if assembler.layouts.has_changed().unwrap_or(false) {
             sealed = assembler.adopt_layouts(Instant::now());
         }
+        let mut kept = None;
         match next {
-            Next::Delivery(delivery) => sealed.extend(assembler.take(delivery, Instant::now())),
+            Next::Delivery(delivery) => {
+                kept = delivery.kept;
+                sealed.extend(assembler.take(delivery, &mut source, Instant::now()));
+            }
+            Next::Again(making) => sealed.extend(assembler.again(&making, &mut source, Instant::now())),
             Next::Pause | Next::End => assembler.report(),
         }
         sealed.extend(assembler.due(Instant::now()));
-        send(sealed, blocks, &assembler.metrics, runtime);
+        send(sealed, &mut source, blocks, &assembler.metrics, runtime);
+        if let Some(seq) = kept {
+            source.assembled(seq, assembler.first());
+        }
     }
     let left = assembler.finish(Instant::now());
-    send(left, blocks, &assembler.metrics, runtime);
+    send(left, &mut source, blocks, &assembler.metrics, runtime);
 }
 
-enum Next {
-    Delivery(Delivery),
-    /// A block may be due, or it is time to show life.
-    Pause,
-    End,
-}
-
-/// What waits is taken without arming a timer: under load that would cost more than a small delivery.
-fn next(
-    assembler: &mut Assembler,
-    deliveries: &mut mpsc::Receiver<Delivery>,
-    runtime: &tokio::runtime::Handle,
-) -> Next {
-    if let Ok(delivery) = deliveries.try_recv() {
-        return Next::Delivery(delivery);
-    }
-    let wait = assembler
-        .deadline()
-        .map_or(IDLE_BEAT, |deadline| deadline.saturating_duration_since(Instant::now()).min(IDLE_BEAT));
-    match runtime.block_on(async { tokio::time::timeout(wait, deliveries.recv()).await }) {
-        Ok(Some(delivery)) => Next::Delivery(delivery),
-        Ok(None) => Next::End,
-        Err(_) => Next::Pause,
-    }
+/// Until a block is due, or it is time to show life.
+fn wait(assembler: &mut Assembler) -> Duration {
+    let deadline = assembler.deadline();
+    deadline.map_or(IDLE_BEAT, |deadline| deadline.saturating_duration_since(Instant::now()).min(IDLE_BEAT))
 }
 
 /// How often an idle assembler shows that it lives.
 const IDLE_BEAT: Duration = Duration::from_secs(1);
 
 /// Hands blocks on. Waiting for ClickHouse is no fault of this thread, so it shows its life meanwhile.
-fn send(sealed: Vec<Block>, blocks: &mpsc::Sender<Block>, metrics: &Pipeline, runtime: &tokio::runtime::Handle) {
+fn send(
+    sealed: Vec<Block>,
+    source: &mut dyn Source,
+    blocks: &mpsc::Sender<Block>,
+    metrics: &Pipeline,
+    runtime: &tokio::runtime::Handle,
+) {
     for block in sealed {
         loop {
             metrics.beat();
-            match runtime.block_on(async { tokio::time::timeout(IDLE_BEAT, blocks.reserve()).await }) {
-                Ok(Ok(slot)) => {
-                    slot.send(block);
+            let place = blocks.clone().reserve_owned();
+            match runtime.block_on(async { tokio::time::timeout(IDLE_BEAT, place).await }) {
+                Ok(Ok(place)) => {
+                    source.seal(block, place);
                     break;
                 }
                 // Without an inserter nobody will store the block; dropping it answers its senders "retry".

@@ -1,8 +1,18 @@
 //! One thing a receiver got and must answer for.
 
-use bytes::Bytes;
+use std::time::Duration;
 
-use crate::{ack::Ack, budget::Permit, signal::Signal};
+use bytes::Bytes;
+use tokio::sync::mpsc::OwnedPermit;
+
+use crate::{
+    ack::Ack,
+    budget::Permit,
+    making::{Making, Receipt, Seq},
+    record::Malformed,
+    signal::Signal,
+    table::{Block, Table},
+};
 
 /// An OTLP `Export…ServiceRequest` as it came off the wire, content encoding removed.
 #[derive(Debug)]
@@ -14,6 +24,8 @@ pub struct Delivery {
     pub ack: Ack,
     /// Its turn among the bodies that wait to be opened. Dropped as soon as that is done, and another is read.
     pub turn: Option<Permit>,
+    /// Its number, where a spool keeps it: then the answer waits for no insert.
+    pub kept: Option<Seq>,
 }
 
 /// How it came, as OpenTelemetry's own metrics label it.
@@ -32,5 +44,74 @@ impl Transport {
             Self::Http => "http",
             Self::File => "file",
         }
+    }
+}
+
+/// Looks through a request without making anything of it: what its sender is told while the line is behind.
+pub type Check = fn(Signal, &[u8]) -> Result<Checked, Malformed>;
+
+/// What a request holds.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Checked {
+    pub records: u64,
+    /// Records that can never be stored.
+    pub rejected: u64,
+}
+
+/// What comes next to the line.
+#[derive(Debug)]
+pub enum Next {
+    Delivery(Delivery),
+    /// A block that has to be made again from what is kept.
+    Again(Making),
+    /// Nothing for as long as was waited.
+    Pause,
+    /// Nothing will come any more.
+    End,
+}
+
+/// Where the line gets its deliveries from, and what it owes for those that are kept. A source that keeps none has only
+/// to say what comes next.
+pub trait Source {
+    /// Waits no longer than this.
+    fn next(&mut self, wait: Duration) -> Next;
+
+    /// Hands a sealed block on, through a place in the outlet's queue.
+    fn seal(&mut self, block: Block, place: OwnedPermit<Block>) {
+        place.send(block);
+    }
+
+    /// The deliveries a block is made of, one after another. False: they cannot be read now.
+    fn read(&mut self, _making: &Making, _each: &mut dyn FnMut(Signal, &[u8])) -> bool {
+        false
+    }
+
+    /// The duty that comes with a block that is made again.
+    fn receipt(&self, making: &Making) -> Receipt {
+        Receipt::to_nobody(making.clone())
+    }
+
+    /// Whether rows of a kept delivery may stand in a block that was made before.
+    fn has_made(&self, _seq: Seq) -> bool {
+        false
+    }
+
+    /// Which rows of a kept delivery stand in a block that was made before.
+    fn is_made(&self, _seq: Seq, _block: (Table, u64)) -> bool {
+        false
+    }
+
+    /// A kept delivery has been dealt with. `open` is the first one that has rows in an open block.
+    fn assembled(&mut self, _seq: Seq, _open: Option<Seq>) {}
+
+    /// A kept delivery turns out to be one that can never be stored. `is_told` says whether its sender still learns of
+    /// it.
+    fn refused(&mut self, _seq: Seq, _is_told: bool, _reason: &str) {}
+}
+
+/// Nothing comes.
+impl Source for () {
+    fn next(&mut self, _wait: Duration) -> Next {
+        Next::End
     }
 }

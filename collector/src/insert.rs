@@ -26,7 +26,7 @@ pub mod login;
 pub mod token;
 pub mod verdict;
 
-use attempts::Attempts;
+use attempts::{Attempts, End};
 pub use client::{Client, InsertError};
 use lanes::{Lanes, SLOTS, Slot};
 pub use login::{Login, Secret};
@@ -34,6 +34,9 @@ use token::Writer;
 
 /// As long as anybody is known to wait for an answer: SDKs take 10 s, an agent 15.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A block that is kept is tried until it is stored: nobody waits for it, and it must not be forgotten.
+const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// What the inserting stage needs.
 #[derive(Clone, Debug)]
@@ -60,9 +63,14 @@ impl Inserter {
         let mut tasks = JoinSet::new();
         while let Some(block) = blocks.recv().await {
             while tasks.try_join_next().is_some() {}
-            match lanes.admit(block.table, block.raw_bytes).await {
+            let kept = block.receipt.as_ref().map(|receipt| receipt.making.name.token());
+            let slot = match kept {
+                Some(_) => lanes.admit_kept(block.table, block.raw_bytes).await,
+                None => lanes.admit(block.table, block.raw_bytes).await,
+            };
+            match slot {
                 Some(slot) => {
-                    let (inserter, token) = (self.clone(), writer.token());
+                    let (inserter, token) = (self.clone(), kept.unwrap_or_else(|| writer.token()));
                     tasks.spawn(async move { inserter.deliver(block, &token, slot).await });
                 }
                 None => self.turn_back(block),
@@ -73,22 +81,26 @@ impl Inserter {
 
     async fn deliver(&self, block: Block, token: &str, mut slot: Slot) {
         // The last try may begin when the time is over but for a moment.
-        let longest = self.retry_for.max(PATIENCE) + self.client.timeout();
-        let _in_hand = self.metrics.in_hand(&block, longest);
-        let outcome = Attempts::new(self, &block, token).run(&mut slot).await;
-        self.answer(block, &outcome);
+        let longest = if block.receipt.is_some() { FOREVER } else { self.retry_for.max(PATIENCE) };
+        let _in_hand = self.metrics.in_hand(&block, longest + self.client.timeout());
+        let end = Attempts::new(self, &block, token).run(&mut slot).await;
+        self.answer(block, end);
     }
 
     /// The block would wait behind others of its table, and those of every table behind it.
     fn turn_back(&self, block: Block) {
         self.metrics.turned_back(block.table);
-        self.answer(block, &Outcome::retry());
+        self.answer(block, End::again());
     }
 
-    fn answer(&self, block: Block, outcome: &Outcome) {
-        self.metrics.finished(&block, outcome);
+    fn answer(&self, block: Block, end: End) {
+        let outcome = Outcome::from(&end);
+        self.metrics.finished(&block, &outcome);
+        if let Some(receipt) = block.receipt {
+            receipt.tell(end.into());
+        }
         for ack in block.acks {
-            match outcome {
+            match &outcome {
                 Outcome::Delivered { .. } => ack.stored(),
                 other => ack.settle(other.clone()),
             }

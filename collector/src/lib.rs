@@ -11,6 +11,7 @@
 pub mod ack;
 pub mod budget;
 pub mod delivery;
+pub mod making;
 pub mod record;
 pub mod signal;
 pub mod table;
@@ -22,6 +23,7 @@ pub mod decode;
 pub mod forward;
 pub mod insert;
 pub mod receive;
+pub mod spool;
 pub mod transform;
 
 // beside the line

@@ -25,9 +25,11 @@ use crate::{
 
 mod progress;
 mod readings;
+mod spool;
 
 pub use progress::{InHand, Progress};
 pub use readings::{BudgetGauge, ProcessReadings};
+pub use spool::SpoolMetrics;
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct Receiver {

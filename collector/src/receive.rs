@@ -107,7 +107,7 @@ impl Intake {
     async fn deliver(&self, signal: Signal, transport: Transport, message: Message) -> Outcome {
         let begin = Instant::now();
         let (ack, answer) = Ack::new(message.permit);
-        let delivery = Delivery { signal, body: message.body, transport, ack, turn: message.turn };
+        let delivery = Delivery { signal, body: message.body, transport, ack, turn: message.turn, kept: None };
         // A line that is gone has dropped the delivery, and dropping it answers "retry".
         let wait = async {
             let _ = self.deliveries.send(delivery).await;

@@ -3,6 +3,7 @@
 //! Comes in: slices of a request. Goes out: the fields a table needs, and every attribute value as the text
 //! ClickStack stores ([`text`]). Must not allocate for a record, and must not know any table.
 
+pub mod cut;
 pub mod json;
 mod log;
 mod point;

@@ -46,7 +46,7 @@ pub async fn run(settings: Settings) -> Result<()> {
 
     let (stop, stopping) = watch::channel(false);
     let (drain, draining) = watch::channel(false);
-    let line = start_line(&settings, &metrics)?;
+    let line = start_line(&settings, &metrics, &mut registry)?;
     let health = Health {
         destination: line.destination,
         line: (outlet(settings.config.role) == Outlet::ClickHouse).then(|| Arc::clone(&metrics.progress)),

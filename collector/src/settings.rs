@@ -63,6 +63,10 @@ const REQUEST_LIMIT: usize = 64 << 20;
 /// The budget where neither a file nor a cgroup says anything.
 const BUDGET: usize = 512 << 20;
 
+/// The age of a block that fills fast, where its senders have been answered: rows can be read within 5 s of their
+/// answer, of which an insert of 100,000 rows takes half a one.
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(3500);
+
 /// The variables of this process.
 pub fn environment() -> Variables {
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
@@ -154,10 +158,12 @@ impl Settings {
         let memory_budget = budget
             .unwrap_or_else(|| memory_limit().map_or(BUDGET, |limit| budget_of(limit as u64) as usize))
             .max(request_limit);
+        let age = config.blocks.max_age.0;
         let blocks = assemble::Limits {
             rows: config.blocks.max_rows as usize,
             bytes: config.blocks.max_bytes.as_usize(),
-            age: config.blocks.max_age.0,
+            age,
+            patience: if config.spool.is_some() { age.max(PATIENCE) } else { age },
         };
         let (login, log_filter) = (login(&config, variables), log_filter(variables));
         let auth = &config.receivers.otlp.auth;

@@ -11,6 +11,14 @@ pub enum Signal {
 impl Signal {
     pub const ALL: [Self; 3] = [Self::Logs, Self::Metrics, Self::Traces];
 
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Logs => "logs",
+            Self::Metrics => "metrics",
+            Self::Traces => "traces",
+        }
+    }
+
     /// Path of the OTLP/HTTP endpoint.
     pub const fn http_path(self) -> &'static str {
         match self {

@@ -1,10 +1,14 @@
 //! The destination tables, what is known of their columns, and the block: an encoded body for one of them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
 use bytes::Bytes;
 
-use crate::{ack::Ack, signal::Signal};
+use crate::{
+    ack::Ack,
+    making::{Receipt, Seq},
+    signal::Signal,
+};
 
 /// A table this collector inserts into.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -113,6 +117,12 @@ pub struct Block {
     /// The columns the table had when the block was made. Absent: it had not been asked yet, and the block has all
     /// columns of the contract.
     pub layout: Option<Arc<Layout>>,
-    /// Everybody whose rows are in it.
+    /// Everybody whose rows are in it and who waits for them to be stored.
     pub acks: Vec<Ack>,
+    /// Days since 1970 of its rows' timestamps.
+    pub day: u64,
+    /// The kept deliveries it is made of. None: it is made of others, and `acks` answer for them.
+    pub deliveries: Option<RangeInclusive<Seq>>,
+    /// The duty to tell the spool what becomes of it, from when its making is written down.
+    pub receipt: Option<Receipt>,
 }

@@ -18,12 +18,14 @@ mod clickhouse;
 mod container_logs;
 mod receivers;
 mod schema;
+mod spool;
 
 pub use check::{clickhouse_endpoint_problem, database_problem, receivers::is_safe_issuer};
 pub use clickhouse::{ClickHouse, ClickHouseTls, Retention};
 pub use container_logs::{ContainerLogs, Namespaces, StartAt};
 pub use receivers::{Auth, Cors, Oidc, Otlp, Receivers, Tls};
 pub use schema::Schema;
+pub use spool::Spool;
 
 /// The whole file. Unknown fields are refused, so that a typo is an error and not a default.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -41,6 +43,9 @@ pub struct CollectorConfig {
     pub forward: Option<Forward>,
     #[serde(default)]
     pub blocks: Blocks,
+    /// Where a gateway keeps deliveries until they are stored. Absent: nowhere, and senders wait for ClickHouse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spool: Option<Spool>,
     #[serde(default)]
     pub limits: Limits,
     #[serde(default)]
@@ -129,6 +134,7 @@ impl CollectorConfig {
             clickhouse: Some(clickhouse),
             forward: None,
             blocks: Blocks::default(),
+            spool: None,
             limits: Limits::default(),
             admin: Admin::default(),
             shutdown: Shutdown::default(),

@@ -68,7 +68,8 @@ fn official(signal: Signal, message: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn blocks(signal: Signal, message: &[u8]) -> Vec<Block> {
-    let limits = Limits { rows: usize::MAX, bytes: usize::MAX, age: Duration::from_secs(1) };
+    let limits =
+        Limits { rows: usize::MAX, bytes: usize::MAX, age: Duration::from_secs(1), patience: Duration::from_secs(1) };
     let (_layouts, layouts) = tokio::sync::watch::channel(Layouts::default());
     let metrics = Arc::new(Pipeline::new(&mut prometheus_client::registry::Registry::default()));
     let mut assembler = Assembler::new(limits, layouts, metrics);
@@ -76,7 +77,8 @@ fn blocks(signal: Signal, message: &[u8]) -> Vec<Block> {
     let (ack, _answer) = Ack::new(permit);
     let body = message.to_vec().into();
     let now = Instant::now();
-    let mut blocks = assembler.take(Delivery { signal, body, transport: Transport::Http, ack, turn: None }, now);
+    let delivery = Delivery { signal, body, transport: Transport::Http, ack, turn: None, kept: None };
+    let mut blocks = assembler.take(delivery, &mut (), now);
     blocks.extend(assembler.finish(now));
     blocks
 }

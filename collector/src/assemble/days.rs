@@ -5,10 +5,11 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{Refused, growth::Room};
+use super::{growth::Room, request::Refused};
 use crate::{
     ack::Ack,
     columns::{Columns, Marks, Rows},
+    making::Seq,
     metrics::Pipeline,
     record::{Resource, Scope},
     table::{Block, Layout, Layouts, Table},
@@ -18,7 +19,7 @@ use crate::{
 /// request that spans more what lies on further days is refused: each day is an insert and a part of its own.
 pub(super) const OPEN_DAYS: usize = 32;
 
-const NANOSECONDS_A_DAY: u64 = 86_400_000_000_000;
+pub(super) const NANOSECONDS_A_DAY: u64 = 86_400_000_000_000;
 
 /// The open blocks of one table.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ struct Open<C> {
     day: u64,
     rows: Rows<C>,
     acks: Vec<Ack>,
+    /// First and last kept delivery.
+    deliveries: Option<(Seq, Seq)>,
     fill: Fill,
     /// Where the present request's rows begin.
     marks: Marks,
@@ -64,12 +67,15 @@ pub(super) struct Sealed<'m> {
 
 /// What is done to the blocks of every table alike.
 pub(super) trait OpenBlocks {
-    /// The present request is taken: its rows stay, and each block with some of them holds a part of its duty.
-    fn keep(&mut self, ack: &Ack);
+    /// The present request is taken: its rows stay. Each block with some of them holds a part of its duty, or, where
+    /// it is kept, its number.
+    fn keep(&mut self, ack: &Ack, kept: Option<Seq>);
     /// The present request leaves no trace.
     fn roll_back(&mut self);
-    /// When the first row of any block came.
-    fn oldest(&self) -> Option<Instant>;
+    /// When the next block is due, given when each is.
+    fn deadline(&self, due: &dyn Fn(&Fill) -> Instant) -> Option<Instant>;
+    /// The first kept delivery with rows in an open block.
+    fn first(&self) -> Option<Seq>;
     fn seal_where(&mut self, is_due: &dyn Fn(&Fill) -> bool, sealed: &mut Sealed<'_>);
     /// Closes what was begun for other columns and goes on with these.
     fn adopt(&mut self, layouts: &Layouts, sealed: &mut Sealed<'_>);
@@ -81,10 +87,13 @@ impl<C: Columns> Days<C> {
         Self { table, layout: None, open: Vec::new(), last: 0, marked: 0 }
     }
 
-    /// Where the row of a record of this time goes. None: the request spans too many days.
+    pub(super) const fn table(&self) -> Table {
+        self.table
+    }
+
+    /// Where the row of a record of this day goes. None: the request spans too many days.
     #[inline]
-    pub(super) fn row(&mut self, nanoseconds: u64, now: Instant) -> Option<&mut C> {
-        let day = nanoseconds / NANOSECONDS_A_DAY;
+    pub(super) fn row(&mut self, day: u64, now: Instant) -> Option<&mut C> {
         let is_at_hand = self.open.get(self.last).is_some_and(|open| open.day == day && open.is_marked);
         if !is_at_hand {
             self.last = self.begin(day, now)?;
@@ -122,6 +131,7 @@ impl<C: Columns> Days<C> {
             day,
             rows: Rows::new(self.table, self.layout.as_deref()),
             acks: Vec::new(),
+            deliveries: None,
             fill: Fill { rows: 0, bytes: 0, since: now },
             marks: Marks::default(),
             is_marked: false,
@@ -159,13 +169,16 @@ impl<C: Columns> Days<C> {
 }
 
 impl<C: Columns> OpenBlocks for Days<C> {
-    fn keep(&mut self, ack: &Ack) {
+    fn keep(&mut self, ack: &Ack, kept: Option<Seq>) {
         if self.marked == 0 {
             return;
         }
         for open in self.open.iter_mut().filter(|open| open.is_marked) {
             open.is_marked = false;
-            open.acks.push(ack.part());
+            match kept {
+                Some(seq) => open.deliveries = Some((open.deliveries.map_or(seq, |(first, _)| first), seq)),
+                None => open.acks.push(ack.part()),
+            }
             open.rows.settle();
             (open.fill.rows, open.fill.bytes) = (open.rows.count(), open.rows.bytes());
         }
@@ -185,12 +198,16 @@ impl<C: Columns> OpenBlocks for Days<C> {
         self.last = 0;
     }
 
-    fn oldest(&self) -> Option<Instant> {
-        self.open.iter().filter(|open| open.fill.rows > 0).map(|open| open.fill.since).min()
+    fn deadline(&self, due: &dyn Fn(&Fill) -> Instant) -> Option<Instant> {
+        self.open.iter().filter(|open| open.fill.rows > 0).map(|open| due(&open.fill)).min()
+    }
+
+    fn first(&self) -> Option<Seq> {
+        self.open.iter().filter_map(|open| open.deliveries.map(|(first, _)| first)).min()
     }
 
     fn seal_where(&mut self, is_due: &dyn Fn(&Fill) -> bool, sealed: &mut Sealed<'_>) {
-        let surplus = (self.open.len() > OPEN_DAYS).then(|| self.oldest()).flatten();
+        let surplus = (self.open.len() > OPEN_DAYS).then(|| self.deadline(&|open| open.since)).flatten();
         let before = sealed.blocks.len();
         for open in &mut self.open {
             if open.fill.rows > 0 && (Some(open.fill.since) == surplus || is_due(&open.fill)) {
@@ -233,6 +250,9 @@ impl<C: Columns> Open<C> {
             columns: sealed.names.into(),
             layout: layout.cloned(),
             acks: std::mem::take(&mut self.acks),
+            day: self.day,
+            deliveries: self.deliveries.take().map(|(first, last)| first..=last),
+            receipt: None,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Comes in: what a record adds to the columns beyond its own bytes. Goes out: whether there is room for it. Without a
 //! bound half a kilobyte could ask for gigabytes: what a resource says is repeated for each of its records.
 
-use super::Refused;
+use super::request::Refused;
 
 /// How much larger than its request the columns it makes may be. A hex id is twice its bytes and a resource's
 /// attributes repeat for each of its records; k8s resources of 2 KiB on 100-byte lines come to 20.

@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use super::{
-    days::Days,
+    days::{Days, NANOSECONDS_A_DAY},
     growth::{ATTRIBUTE_BYTES, BLOCKS, NESTED_BYTES, ROW_BYTES, Room},
 };
 use crate::{
@@ -19,10 +19,13 @@ use crate::{
         traces::SpanColumns,
     },
     decode::otlp::{LogSink, PointSink, Sink, SpanSink},
+    delivery::Source,
+    making::{Making, Seq},
     record::{
         Exemplars, ExponentialPoint, HistogramPoint, LogRecord, Malformed, Metric, NumberPoint, Point, Resource, Scope,
         Span, Stored, SummaryPoint,
     },
+    table::Table,
     transform::{Transform, is_session},
 };
 
@@ -32,6 +35,16 @@ pub(super) enum Refused {
     Malformed(Malformed),
     /// Its columns would be much larger than itself; see [`super::growth`].
     Growth,
+}
+
+impl Refused {
+    /// For a person.
+    pub(super) const fn reason(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "the request is not a valid OTLP message",
+            Self::Growth => "its rows would be many times larger than itself",
+        }
+    }
 }
 
 impl From<Malformed> for Refused {
@@ -51,28 +64,57 @@ impl From<Refused> for Outcome {
     }
 }
 
+/// Which records of a kept request make rows this time.
+#[derive(Clone, Copy)]
+pub(super) enum Selection<'s> {
+    /// Those that are in no block yet.
+    Unmade(Seq, &'s dyn Source),
+    /// Those of one block.
+    Block(&'s Making),
+}
+
 /// What the sinks of all signals have.
-#[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct Request<'s> {
     pub(super) records: u64,
     pub(super) rejected: u64,
     now: Instant,
     room: Room,
+    /// None: every record.
+    selection: Option<Selection<'s>>,
+    /// The number of the next record.
+    index: u32,
 }
 
-impl Request {
+impl<'s> Request<'s> {
     /// `block` is the size of a full one.
-    pub(super) fn new(bytes: usize, block: usize, now: Instant) -> Self {
-        Self { records: 0, rejected: 0, now, room: Room::of_request(bytes, BLOCKS.saturating_mul(block)) }
+    pub(super) fn new(bytes: usize, block: usize, now: Instant, selection: Option<Selection<'s>>) -> Self {
+        let room = Room::of_request(bytes, BLOCKS.saturating_mul(block));
+        Self { records: 0, rejected: 0, now, room, selection, index: 0 }
     }
 
     /// Where a record's row goes, if it goes anywhere.
     #[inline]
     fn row<'d, C: Columns>(&mut self, time: u64, days: &'d mut Days<C>) -> Option<&'d mut C> {
-        let row = days.row(time, self.now);
+        let day = time / NANOSECONDS_A_DAY;
+        if let Some(selection) = self.selection
+            && !self.is_selected(selection, days.table(), day)
+        {
+            return None;
+        }
+        let row = days.row(day, self.now);
         self.records += u64::from(row.is_some());
         self.rejected += u64::from(row.is_none());
         row
+    }
+
+    #[cold]
+    fn is_selected(&mut self, selection: Selection<'_>, table: Table, day: u64) -> bool {
+        let index = self.index;
+        self.index += 1;
+        match selection {
+            Selection::Unmade(seq, source) => !source.is_made(seq, (table, day)),
+            Selection::Block(making) => (making.table, making.day) == (table, day) && making.records.contains(&index),
+        }
     }
 
     #[inline]
@@ -83,9 +125,8 @@ impl Request {
 }
 
 /// Logs and sessions.
-#[derive(Debug)]
 pub(super) struct LogRequest<'s> {
-    pub(super) request: Request,
+    pub(super) request: Request<'s>,
     pub(super) logs: &'s mut Days<LogColumns>,
     pub(super) sessions: &'s mut Days<LogColumns>,
     pub(super) transform: &'s mut Transform,
@@ -128,9 +169,8 @@ impl<'a> LogSink<'a> for LogRequest<'_> {
 }
 
 /// Spans.
-#[derive(Debug)]
 pub(super) struct SpanRequest<'s> {
-    pub(super) request: Request,
+    pub(super) request: Request<'s>,
     pub(super) traces: &'s mut Days<SpanColumns>,
 }
 
@@ -165,9 +205,8 @@ impl<'a> SpanSink<'a> for SpanRequest<'_> {
 }
 
 /// Points of every kind.
-#[derive(Debug)]
 pub(super) struct PointRequest<'s> {
-    pub(super) request: Request,
+    pub(super) request: Request<'s>,
     pub(super) gauge: &'s mut Days<GaugeColumns>,
     pub(super) sum: &'s mut Days<SumColumns>,
     pub(super) histogram: &'s mut Days<HistogramColumns>,

@@ -10,6 +10,8 @@ use crate::{
     ack::{Ack, Answer},
     budget::Budget,
     delivery::Transport,
+    signal::Signal,
+    table::Table,
 };
 
 mod cell;
@@ -20,7 +22,7 @@ mod oracle;
 const DAY: u64 = 86_400_000_000_000;
 
 fn assembler(rows: usize) -> Assembler {
-    let limits = Limits { rows, bytes: 64 << 20, age: Duration::from_secs(1) };
+    let limits = Limits { rows, bytes: 64 << 20, age: Duration::from_secs(1), patience: Duration::from_secs(1) };
     let (_, layouts) = watch::channel(Layouts::default());
     Assembler::new(limits, layouts, Arc::new(Pipeline::new(&mut Registry::default())))
 }
@@ -33,7 +35,10 @@ fn request(times: &[u64]) -> Vec<u8> {
 
 fn delivery(body: Vec<u8>) -> (Delivery, Answer) {
     let (ack, answer) = Ack::new(Budget::new(1 << 20).admit(1).unwrap());
-    (Delivery { signal: Signal::Logs, body: body.into(), transport: Transport::Http, ack, turn: None }, answer)
+    (
+        Delivery { signal: Signal::Logs, body: body.into(), transport: Transport::Http, ack, turn: None, kept: None },
+        answer,
+    )
 }
 
 fn outcome(answer: Answer) -> Outcome {
@@ -44,8 +49,8 @@ fn outcome(answer: Answer) -> Outcome {
 fn a_block_is_sealed_when_it_has_its_rows() {
     let mut assembler = assembler(3);
     let now = Instant::now();
-    assert!(assembler.take(delivery(request(&[1, 2])).0, now).is_empty());
-    let blocks = assembler.take(delivery(request(&[3])).0, now);
+    assert!(assembler.take(delivery(request(&[1, 2])).0, &mut (), now).is_empty());
+    let blocks = assembler.take(delivery(request(&[3])).0, &mut (), now);
     assert_eq!(blocks.iter().map(|block| (block.rows, block.acks.len())).collect::<Vec<_>>(), [(3, 2)]);
 }
 
@@ -53,7 +58,7 @@ fn a_block_is_sealed_when_it_has_its_rows() {
 fn a_block_is_sealed_when_its_first_row_is_old_enough() {
     let mut assembler = assembler(100);
     let now = Instant::now();
-    assembler.take(delivery(request(&[1])).0, now);
+    assembler.take(delivery(request(&[1])).0, &mut (), now);
     assert!(assembler.due(now + Duration::from_millis(999)).is_empty());
     assert_eq!(assembler.deadline(), Some(now + Duration::from_secs(1)));
     assert_eq!(assembler.due(now + Duration::from_secs(1)).len(), 1);
@@ -64,7 +69,7 @@ fn a_block_is_sealed_when_its_first_row_is_old_enough() {
 fn rows_of_different_days_go_to_different_blocks_and_the_sender_waits_for_all() {
     let mut assembler = assembler(100);
     let (delivery, answer) = delivery(request(&[1, DAY + 1, 2, 2 * DAY]));
-    assembler.take(delivery, Instant::now());
+    assembler.take(delivery, &mut (), Instant::now());
     let mut blocks = assembler.finish(Instant::now());
     assert_eq!(blocks.iter().map(|block| block.rows).collect::<Vec<_>>(), [2, 1, 1]);
     let lost = blocks.pop().unwrap();
@@ -79,7 +84,7 @@ fn rows_of_different_days_go_to_different_blocks_and_the_sender_waits_for_all() 
 fn a_clock_gone_mad_opens_no_more_blocks_than_allowed() {
     let mut assembler = assembler(1_000_000);
     for day in 0..1_000 {
-        let sealed = assembler.take(delivery(request(&[day * DAY])).0, Instant::now());
+        let sealed = assembler.take(delivery(request(&[day * DAY])).0, &mut (), Instant::now());
         assert_eq!(sealed.len(), usize::from(day >= days::OPEN_DAYS as u64), "{day}");
     }
 }
@@ -87,13 +92,13 @@ fn a_clock_gone_mad_opens_no_more_blocks_than_allowed() {
 #[test]
 fn a_malformed_request_is_refused_and_leaves_no_row_with_the_others() {
     let mut assembler = assembler(1_000);
-    assembler.take(delivery(request(&[1, 2, DAY])).0, Instant::now());
+    assembler.take(delivery(request(&[1, 2, DAY])).0, &mut (), Instant::now());
     let mut body = request(&[3, 4, 5, DAY, 9 * DAY]);
     body.extend_from_slice(&[0x0a, 0x7f]);
     let (broken, answer) = delivery(body);
-    assembler.take(broken, Instant::now());
+    assembler.take(broken, &mut (), Instant::now());
     assert!(matches!(outcome(answer), Outcome::Reject(_)));
-    assembler.take(delivery(request(&[6])).0, Instant::now());
+    assembler.take(delivery(request(&[6])).0, &mut (), Instant::now());
     assert_eq!(assembler.finish(Instant::now()).iter().map(|block| block.rows).collect::<Vec<_>>(), [3, 1]);
 }
 
@@ -101,7 +106,7 @@ fn a_malformed_request_is_refused_and_leaves_no_row_with_the_others() {
 fn an_empty_request_is_delivered_at_once() {
     let mut assembler = assembler(1_000);
     let (empty, answer) = delivery(Vec::new());
-    assert!(assembler.take(empty, Instant::now()).is_empty());
+    assert!(assembler.take(empty, &mut (), Instant::now()).is_empty());
     assert_eq!(outcome(answer), Outcome::Delivered { rejected: 0 });
 }
 
@@ -110,7 +115,7 @@ fn of_a_request_over_more_days_than_allowed_the_surplus_is_refused_and_told() {
     let mut assembler = assembler(1_000_000);
     let days: Vec<_> = (0..20_000).map(|day| day * DAY).collect();
     let (wide, answer) = delivery(request(&days));
-    assembler.take(wide, Instant::now());
+    assembler.take(wide, &mut (), Instant::now());
     let blocks = assembler.finish(Instant::now());
     assert_eq!(blocks.len(), days::OPEN_DAYS);
     blocks.into_iter().flat_map(|block| block.acks).for_each(|ack| ack.settle(Outcome::Delivered { rejected: 0 }));
@@ -127,7 +132,7 @@ fn a_record_that_cannot_be_read_costs_itself_alone() {
     let resource = [&[0x12, scope.len() as u8][..], &scope].concat();
     let body = [&[0x0a, resource.len() as u8][..], &resource].concat();
     let (mixed, answer) = delivery(body);
-    assembler.take(mixed, Instant::now());
+    assembler.take(mixed, &mut (), Instant::now());
     let blocks = assembler.finish(Instant::now());
     assert_eq!(blocks.iter().map(|block| block.rows).collect::<Vec<_>>(), [2]);
     blocks.into_iter().flat_map(|block| block.acks).for_each(|ack| ack.settle(Outcome::Delivered { rejected: 0 }));
@@ -138,7 +143,7 @@ fn a_record_that_cannot_be_read_costs_itself_alone() {
 fn a_session_goes_to_its_own_table_and_a_changed_layout_closes_what_was_begun() {
     use crate::table::Layout;
     use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
-    let limits = Limits { rows: 100, bytes: 64 << 20, age: Duration::from_secs(1) };
+    let limits = Limits { rows: 100, bytes: 64 << 20, age: Duration::from_secs(1), patience: Duration::from_secs(1) };
     let (sender, layouts) = watch::channel(Layouts::default());
     let mut assembler = Assembler::new(limits, layouts, Arc::new(Pipeline::new(&mut Registry::default())));
     let value = Some(AnyValue { value: Some(Value::IntValue(3)) });
@@ -147,7 +152,7 @@ fn a_session_goes_to_its_own_table_and_a_changed_layout_closes_what_was_begun() 
     let scope_logs = vec![ScopeLogs { log_records, ..Default::default() }];
     let logs = ResourceLogs { scope_logs, ..Default::default() };
     let body = ExportLogsServiceRequest { resource_logs: vec![logs] }.encode_to_vec();
-    assembler.take(delivery(body.clone()).0, Instant::now());
+    assembler.take(delivery(body.clone()).0, &mut (), Instant::now());
 
     let narrow = Layout::new([("Timestamp".to_owned(), "DateTime64(9)".to_owned())]);
     sender.send_modify(|layouts| layouts.set(Table::Logs, narrow));
@@ -157,7 +162,7 @@ fn a_session_goes_to_its_own_table_and_a_changed_layout_closes_what_was_begun() 
         [(Table::Logs, true)]
     );
     assert!(old[0].columns.contains("`EventName`"), "{}", old[0].columns);
-    assembler.take(delivery(body).0, Instant::now());
+    assembler.take(delivery(body).0, &mut (), Instant::now());
     let blocks = assembler.finish(Instant::now());
     let columns: Vec<_> = blocks.iter().map(|block| (block.table, block.rows, block.columns.to_string())).collect();
     assert_eq!(columns[0], (Table::Logs, 1, "`Timestamp`".to_owned()));
@@ -181,8 +186,8 @@ fn a_small_request_cannot_ask_for_large_columns() {
     };
     let (bomb, answer) = delivery(ExportLogsServiceRequest { resource_logs: vec![logs] }.encode_to_vec());
     let mut assembler = assembler(1_000_000);
-    assembler.take(delivery(request(&[1])).0, Instant::now());
-    assembler.take(bomb, Instant::now());
+    assembler.take(delivery(request(&[1])).0, &mut (), Instant::now());
+    assembler.take(bomb, &mut (), Instant::now());
     assert_eq!(outcome(answer), Outcome::TooLarge);
     assert_eq!(assembler.finish(Instant::now()).iter().map(|block| block.rows).collect::<Vec<_>>(), [1]);
 }
@@ -195,7 +200,7 @@ fn a_record_of_more_attributes_than_anybody_has_costs_itself_alone() {
     let scope_logs = vec![ScopeLogs { log_records: vec![few, many], ..Default::default() }];
     let logs = ResourceLogs { scope_logs, ..Default::default() };
     let (mixed, answer) = delivery(ExportLogsServiceRequest { resource_logs: vec![logs] }.encode_to_vec());
-    assembler.take(mixed, Instant::now());
+    assembler.take(mixed, &mut (), Instant::now());
     let blocks = assembler.finish(Instant::now());
     assert_eq!(blocks.iter().map(|block| block.rows).collect::<Vec<_>>(), [1]);
     blocks.into_iter().flat_map(|block| block.acks).for_each(|ack| ack.settle(Outcome::Delivered { rejected: 0 }));

@@ -6,14 +6,30 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Client, Inserter, PATIENCE, Slot,
+    Client, FOREVER, Inserter, PATIENCE, Slot,
     endpoints::Server,
     verdict::{Verdict, verdict},
 };
-use crate::{ack::Outcome, table::Block};
+use crate::{
+    ack::{Outcome, RETRY_AFTER},
+    making::Fate,
+    table::Block,
+};
 
 /// First and longest pause between two tries of one block.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// How the tries of a block have ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum End {
+    Stored,
+    /// Not stored, or not known to be.
+    Again {
+        after: Duration,
+    },
+    /// ClickHouse never takes these rows: its code.
+    Refused(u32),
+}
 
 pub(super) struct Attempts<'a> {
     inserter: &'a Inserter,
@@ -27,13 +43,40 @@ pub(super) struct Attempts<'a> {
     are_columns_in_doubt: bool,
 }
 
+impl End {
+    pub(super) const fn again() -> Self {
+        Self::Again { after: RETRY_AFTER }
+    }
+}
+
+impl From<&End> for Outcome {
+    fn from(end: &End) -> Self {
+        match end {
+            End::Stored => Self::Delivered { rejected: 0 },
+            End::Again { after } => Self::Retry { after: *after },
+            // Never its message: that may quote a row, and rows of other senders are in the block.
+            End::Refused(_) => Self::Reject("ClickHouse refuses a block with these rows for good".into()),
+        }
+    }
+}
+
+impl From<End> for Fate {
+    fn from(end: End) -> Self {
+        match end {
+            End::Stored => Self::Stored,
+            End::Again { .. } => Self::Again,
+            End::Refused(code) => Self::Refused(code),
+        }
+    }
+}
+
 impl<'a> Attempts<'a> {
     pub(super) fn new(inserter: &'a Inserter, block: &'a Block, token: &'a str) -> Self {
         let started = Instant::now();
         Self { inserter, block, token, started, pause: BACKOFF.0, bound: None, are_columns_in_doubt: false }
     }
 
-    pub(super) async fn run(mut self, slot: &mut Slot) -> Outcome {
+    pub(super) async fn run(mut self, slot: &mut Slot) -> End {
         let Self { inserter, block, .. } = self;
         loop {
             tokio::time::sleep(slot.pause(Instant::now()).min(self.left())).await;
@@ -41,16 +84,16 @@ impl<'a> Attempts<'a> {
                 tracing::info!(
                     table = block.table.name(),
                     rows = block.rows,
-                    "block made for other columns, senders are told to send again"
+                    "block made for other columns, it is not sent"
                 );
-                return Outcome::retry();
+                return End::again();
             }
             let server = self.server().await;
             let begun = Instant::now();
             let Err(error) = inserter.client.insert(block, self.token, server).await else {
                 inserter.metrics.inserted(block, begun.elapsed());
                 slot.stored();
-                return Outcome::Delivered { rejected: 0 };
+                return End::Stored;
             };
             inserter.metrics.insert_failed(&error);
             if error.may_have_arrived() {
@@ -59,14 +102,13 @@ impl<'a> Attempts<'a> {
             let verdict = verdict(error.code());
             if verdict == Verdict::Refused {
                 tracing::error!(table = block.table.name(), rows = block.rows, %error, "clickhouse refuses a block for good");
-                // Never its message: that may quote a row, and rows of other senders are in the block.
-                return Outcome::Reject("ClickHouse refuses a block with these rows for good".into());
+                return End::Refused(error.code().unwrap_or_default());
             }
-            slot.repeated();
+            slot.repeated(error.code().is_some());
             self.heed(verdict, server, slot);
             if self.pause.max(slot.pause(Instant::now())) >= self.left() {
                 tracing::warn!(table = block.table.name(), rows = block.rows, %error, "block not inserted, senders are told to send again");
-                return Outcome::Retry { after: slot.pause(Instant::now()).max(crate::ack::RETRY_AFTER) };
+                return End::Again { after: slot.pause(Instant::now()).max(RETRY_AFTER) };
             }
             inserter.metrics.repeated(block.table);
             tokio::time::sleep(self.pause).await;
@@ -92,6 +134,9 @@ impl<'a> Attempts<'a> {
     /// send again they would repeat it.
     fn left(&self) -> Duration {
         let is_half_stored = || self.block.acks.iter().any(crate::ack::Ack::is_half_stored);
+        if self.block.receipt.is_some() {
+            return FOREVER;
+        }
         let usual = self.inserter.retry_for;
         let time = if is_half_stored() { usual.max(PATIENCE) } else { usual };
         time.saturating_sub(self.started.elapsed())

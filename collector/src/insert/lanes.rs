@@ -58,6 +58,8 @@ struct State {
     repeated: usize,
     /// A block has waited in vain, and none was done since.
     is_stuck: bool,
+    /// The last failure was an answer of ClickHouse.
+    is_answered: bool,
     pace: Duration,
     not_before: Option<Instant>,
 }
@@ -100,6 +102,22 @@ impl Lanes {
             () = tokio::time::sleep(LONGEST_WAIT) => {
                 lane.lock().is_stuck = true;
                 None
+            }
+        }
+    }
+
+    /// As [`Self::admit`], for a block nobody waits for. Where ClickHouse as a whole does not answer, no other table
+    /// would gain from its being put aside, and making it again would cost: it waits.
+    pub async fn admit_kept(&self, table: Table, bytes: usize) -> Option<Slot> {
+        let lane = self.by_table.get(&table)?;
+        loop {
+            if lane.is_full_of_trouble(bytes) && lane.lock().is_answered {
+                return None;
+            }
+            tokio::select! {
+                biased;
+                permits = lane.permits() => return Some(lane.fill(bytes, permits)),
+                () = tokio::time::sleep(LONGEST_WAIT) => {}
             }
         }
     }
@@ -152,8 +170,9 @@ impl Lane {
 }
 
 impl Slot {
-    /// The last try failed.
-    pub fn repeated(&mut self) {
+    /// The last try failed, with an answer of ClickHouse or without.
+    pub fn repeated(&mut self, is_answered: bool) {
+        self.lane.lock().is_answered = is_answered;
         if !self.is_repeated {
             self.is_repeated = true;
             self.lane.lock().repeated += 1;

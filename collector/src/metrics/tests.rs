@@ -2,7 +2,18 @@ use super::*;
 use crate::budget::Budget;
 
 fn block(table: Table, rows: u64) -> Block {
-    Block { table, rows, body: vec![], raw_bytes: 10, columns: "".into(), layout: None, acks: vec![] }
+    Block {
+        table,
+        rows,
+        body: vec![],
+        raw_bytes: 10,
+        columns: "".into(),
+        layout: None,
+        acks: vec![],
+        day: 0,
+        deliveries: None,
+        receipt: None,
+    }
 }
 
 #[test]

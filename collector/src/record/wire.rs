@@ -59,6 +59,13 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The next field, and the bytes it takes with its key.
+    pub fn next_raw(&mut self) -> Result<Option<(Field<'a>, &'a [u8])>, Malformed> {
+        let before = self.rest;
+        let field = self.next_field()?;
+        Ok(field.map(|field| (field, &before[..before.len() - self.rest.len()])))
+    }
+
     /// A field as most are: a number up to 15, and a short text or eight bytes.
     #[inline]
     fn plain_field(&mut self) -> Option<Field<'a>> {

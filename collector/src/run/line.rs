@@ -1,14 +1,18 @@
 //! The line of a role, built: comes in what a process is told, goes out where deliveries are put and a word when the
 //! last one is answered for. Must not hold logic: each stage has its own.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, Result, bail};
 use crds::config::{ClickHouse, Forward};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use prometheus_client::registry::Registry;
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, mpsc, oneshot, watch},
+};
 
 use crate::{
-    assemble::{self, Assembler},
+    assemble::{self, Assembler, Direct},
     delivery::Delivery,
     forward::{Forwarder, peers::Peers},
     insert::{Client, Inserter},
@@ -16,6 +20,7 @@ use crate::{
     role::{Outlet, outlet},
     schema::{Schema, State},
     settings::Settings,
+    spool,
     table::Layouts,
 };
 
@@ -34,15 +39,20 @@ pub(super) struct Line {
     pub(super) done: oneshot::Receiver<()>,
 }
 
-pub(super) fn start_line(settings: &Settings, metrics: &Arc<Pipeline>) -> Result<Line> {
+pub(super) fn start_line(settings: &Settings, metrics: &Arc<Pipeline>, registry: &mut Registry) -> Result<Line> {
     match (outlet(settings.config.role), &settings.config.clickhouse, &settings.config.forward) {
-        (Outlet::ClickHouse, Some(clickhouse), _) => start_inserting(settings, clickhouse, metrics),
+        (Outlet::ClickHouse, Some(clickhouse), _) => start_inserting(settings, clickhouse, metrics, registry),
         (Outlet::Gateway, _, Some(forward)) => Ok(start_forwarding(forward, metrics)),
         _ => bail!("the role has no outlet; check the configuration with check-config"),
     }
 }
 
-fn start_inserting(settings: &Settings, clickhouse: &ClickHouse, metrics: &Arc<Pipeline>) -> Result<Line> {
+fn start_inserting(
+    settings: &Settings,
+    clickhouse: &ClickHouse,
+    metrics: &Arc<Pipeline>,
+    registry: &mut Registry,
+) -> Result<Line> {
     let client = Client::new(clickhouse, settings.login.clone());
     let stale_schema = Arc::new(Notify::new());
     let (state, destination) = watch::channel(State::Unknown);
@@ -62,12 +72,34 @@ fn start_inserting(settings: &Settings, clickhouse: &ClickHouse, metrics: &Arc<P
 
     let (deliveries, delivered) = mpsc::channel(DELIVERIES);
     let assembler = Assembler::new(settings.blocks, known_layouts, Arc::clone(metrics));
-    let runtime = tokio::runtime::Handle::current();
-    std::thread::Builder::new()
-        .name("assemble".to_owned())
-        .spawn(move || assemble::run(assembler, delivered, &block_sender, &runtime))
-        .context("cannot start the assembling thread")?;
+    let runtime = Handle::current();
+    let done = match &settings.config.spool {
+        None => {
+            let source = Direct { deliveries: delivered, runtime: runtime.clone() };
+            start_thread("assemble", move || assemble::run(assembler, source, &block_sender, &runtime))?;
+            done
+        }
+        Some(spool) => {
+            let options =
+                spool::Options { directory: Path::new(&spool.directory), size: spool.size.0, check: assemble::check };
+            let (writer, feed) = spool::open(&options, delivered, registry)?;
+            let assembling = runtime.clone();
+            start_thread("assemble", move || assemble::run(assembler, feed, &block_sender, &assembling))?;
+            let (kept, is_kept) = oneshot::channel();
+            start_thread("spool", move || {
+                writer.run(&runtime);
+                let _ = kept.send(());
+            })?;
+            // The writer ends after the line and the outlet.
+            is_kept
+        }
+    };
     Ok(Line { deliveries, destination: Some(destination), done })
+}
+
+fn start_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+    thread.with_context(|| format!("cannot start the thread {name}")).map(drop)
 }
 
 fn start_forwarding(forward: &Forward, metrics: &Arc<Pipeline>) -> Line {

@@ -34,6 +34,9 @@ pub(super) fn problems(config: &CollectorConfig) -> Vec<Problem> {
         positive("forward.timeout", forward.timeout, &mut found);
     }
     blocks(&config.blocks, &mut found);
+    if let Some(spool) = &config.spool {
+        found.extend(spool.problems(config));
+    }
     limits(config, &mut found);
     found
 }

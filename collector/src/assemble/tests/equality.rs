@@ -148,7 +148,12 @@ struct Line {
 
 impl Line {
     fn new(known: Known, rows: usize) -> Self {
-        let limits = Limits { rows, bytes: 64 << 20, age: std::time::Duration::from_secs(1) };
+        let limits = Limits {
+            rows,
+            bytes: 64 << 20,
+            age: std::time::Duration::from_secs(1),
+            patience: std::time::Duration::ZERO,
+        };
         let (_, layouts) = tokio::sync::watch::channel(layouts(known));
         let metrics = Pipeline::new(&mut prometheus_client::registry::Registry::default());
         let assembler = Assembler::new(limits, layouts, metrics.into());
@@ -157,8 +162,8 @@ impl Line {
 
     fn take(&mut self, signal: Signal, body: Vec<u8>) -> Answer {
         let (ack, answer) = Ack::new(Budget::new(1).admit(1).unwrap());
-        let delivery = Delivery { signal, body: body.into(), transport: Transport::Grpc, ack, turn: None };
-        self.blocks.extend(self.assembler.take(delivery, std::time::Instant::now()));
+        let delivery = Delivery { signal, body: body.into(), transport: Transport::Grpc, ack, turn: None, kept: None };
+        self.blocks.extend(self.assembler.take(delivery, &mut (), std::time::Instant::now()));
         answer
     }
 

@@ -36,7 +36,7 @@ async fn a_busy_table_waits_for_its_slot_and_one_in_trouble_does_not() {
     slots.push(next.unwrap());
 
     let start = tokio::time::Instant::now();
-    let (none, ()) = tokio::join!(lanes.admit(Table::Logs, MIB), async { slots[0].repeated() });
+    let (none, ()) = tokio::join!(lanes.admit(Table::Logs, MIB), async { slots[0].repeated(true) });
     assert!(none.is_none() && start.elapsed().is_zero(), "told at once when trouble begins");
     assert!(lanes.admit(Table::Logs, MIB).await.is_none() && start.elapsed().is_zero(), "and while it lasts");
     slots.clear();
@@ -62,12 +62,12 @@ async fn a_stuck_table_costs_the_others_one_wait_and_not_one_for_each_block() {
 async fn a_table_in_trouble_holds_no_more_than_its_share_and_always_one_block() {
     let lanes = Lanes::new(3 * MIB);
     let mut first = lanes.admit(Table::Logs, 4 * MIB).await.unwrap();
-    first.repeated();
+    first.repeated(true);
     assert!(lanes.admit(Table::Logs, MIB).await.is_none(), "above the share");
     assert!(lanes.admit(Table::Traces, MIB).await.is_some(), "which is each table's own");
     drop(first);
     let mut small = lanes.admit(Table::Logs, MIB).await.unwrap();
-    small.repeated();
+    small.repeated(true);
     assert!(lanes.admit(Table::Logs, MIB).await.is_some());
 }
 

@@ -1,0 +1,100 @@
+//! What a block is made of: enough to make it again, bit for bit, from the deliveries the spool keeps.
+//!
+//! Deliveries are numbered in the order in which they are kept and assembled in that order, and the rows of a delivery
+//! for one table and day stand in one block. So a block is all rows of its table and day in the deliveries from one
+//! number to another. That is written down before the block's first insert; a later process makes the same rows of it
+//! under the same token, and ClickHouse stores them once.
+
+use std::ops::RangeInclusive;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::table::Table;
+
+/// The number of a delivery in its spool; never used twice.
+pub type Seq = u64;
+
+/// Grows whenever the same deliveries would give other rows, so that a process knows what it cannot repeat.
+pub const ENCODER: u16 = 1;
+
+/// What a block is made of, and its name.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Making {
+    pub name: Name,
+    pub table: Table,
+    /// Days since 1970 of the rows' timestamps.
+    pub day: u64,
+    pub deliveries: RangeInclusive<Seq>,
+    /// Which records of the deliveries, counted from 0 in each. Everything, unless ClickHouse refused the whole.
+    pub records: RangeInclusive<u32>,
+    pub rows: u64,
+    /// [`ENCODER`] of the process that made it first.
+    pub encoder: u16,
+}
+
+/// A name no other block has: one for each process, and a number in its spool.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Name {
+    pub writer: u128,
+    pub number: u64,
+}
+
+impl Name {
+    /// As `insert_deduplication_token`.
+    pub fn token(&self) -> String {
+        format!("{:032x}-{}", self.writer, self.number)
+    }
+}
+
+/// Every record of a delivery.
+pub const ALL_RECORDS: RangeInclusive<u32> = 0..=u32::MAX;
+
+/// What became of a block that is kept.
+#[derive(Debug)]
+pub enum Fate {
+    Stored,
+    /// Not stored, for a reason outside its rows: it is to be made again.
+    Again,
+    /// ClickHouse has said that it never takes all of these rows, with its exception code.
+    Refused(u32),
+}
+
+/// The duty to tell the spool what became of a block. Forgotten, the block stays in the spool and is made again by
+/// the next process.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    pub making: Making,
+    notices: Option<UnboundedSender<Notice>>,
+}
+
+/// A block and what became of it. One for each block in hand, of which there are few.
+pub type Notice = (Making, Fate);
+
+impl Receipt {
+    pub const fn new(making: Making, notices: UnboundedSender<Notice>) -> Self {
+        Self { making, notices: Some(notices) }
+    }
+
+    /// Where there is no spool.
+    pub const fn to_nobody(making: Making) -> Self {
+        Self { making, notices: None }
+    }
+
+    pub fn tell(self, fate: Fate) {
+        if let Some(notices) = self.notices {
+            // A spool that is gone is gone with the process, and the next one finds the block still to be stored.
+            let _ = notices.send((self.making, fate));
+        }
+    }
+}
+
+/// A name for a writer of blocks that no other has.
+pub fn random_writer() -> u128 {
+    let mut name = [0; 16];
+    // Without the system's randomness, time and process are still unlike those of any other writer.
+    if getrandom::fill(&mut name).is_err() {
+        let nanoseconds = std::time::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_nanos());
+        name = (nanoseconds << 32 | u128::from(std::process::id())).to_le_bytes();
+    }
+    u128::from_le_bytes(name)
+}

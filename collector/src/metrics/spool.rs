@@ -1,0 +1,100 @@
+//! What the spool counts.
+
+use std::time::Duration;
+
+use prometheus_client::{
+    metrics::{counter::Counter, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+use super::saturated;
+
+/// Upper bounds in seconds: from a disk with a cache of its own to one that is in trouble.
+const SECONDS: [f64; 11] = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0];
+
+/// The counters of the spool.
+#[derive(Debug)]
+pub struct SpoolMetrics {
+    bytes: Gauge,
+    limit: Gauge,
+    waiting: Gauge,
+    blocks: Gauge,
+    parked: Gauge,
+    kept: Counter,
+    commit_time: Histogram,
+    full: Counter,
+    disk_errors: Counter,
+    damaged: Counter,
+    replayed: Counter,
+    dead_letters: Counter,
+}
+
+impl SpoolMetrics {
+    /// Counters, registered.
+    pub fn new(registry: &mut Registry, limit: u64) -> Self {
+        let metrics = Self {
+            bytes: Gauge::default(),
+            limit: Gauge::default(),
+            waiting: Gauge::default(),
+            blocks: Gauge::default(),
+            parked: Gauge::default(),
+            kept: Counter::default(),
+            commit_time: Histogram::new(SECONDS),
+            full: Counter::default(),
+            disk_errors: Counter::default(),
+            damaged: Counter::default(),
+            replayed: Counter::default(),
+            dead_letters: Counter::default(),
+        };
+        metrics.limit.set(i64::try_from(limit).unwrap_or(i64::MAX));
+        metrics.register(registry.sub_registry_with_prefix("clickstack_collector_spool"));
+        metrics
+    }
+
+    fn register(&self, own: &mut Registry) {
+        own.register_with_unit("used", "Bytes of the spool's files", Unit::Bytes, self.bytes.clone());
+        own.register_with_unit("limit", "Bytes the spool may take", Unit::Bytes, self.limit.clone());
+        own.register("waiting_deliveries", "Deliveries from the first that is not stored on", self.waiting.clone());
+        own.register("unstored_blocks", "Blocks that are made and not stored", self.blocks.clone());
+        own.register("parked_blocks", "Blocks put aside until their table takes blocks again", self.parked.clone());
+        own.register("kept_deliveries", "Deliveries written to the disk", self.kept.clone());
+        let help = "Time of a commit: write and fdatasync";
+        own.register_with_unit("commit", help, Unit::Seconds, self.commit_time.clone());
+        own.register("full", "Deliveries turned away because the spool was full", self.full.clone());
+        own.register("disk_errors", "Failed writes and reads of the spool", self.disk_errors.clone());
+        own.register("damaged_places", "Places found unreadable at the start", self.damaged.clone());
+        own.register("replayed_blocks", "Blocks an earlier process had made and not stored", self.replayed.clone());
+        own.register("dead_letters", "Records and requests that can never be stored", self.dead_letters.clone());
+    }
+
+    pub fn committed(&self, deliveries: usize, took: Duration) {
+        self.kept.inc_by(deliveries as u64);
+        self.commit_time.observe(took.as_secs_f64());
+    }
+
+    pub fn full(&self) {
+        self.full.inc();
+    }
+
+    pub fn disk_failed(&self) {
+        self.disk_errors.inc();
+    }
+
+    pub fn buried(&self) {
+        self.dead_letters.inc();
+    }
+
+    /// What an earlier process has left.
+    pub fn found(&self, damaged: u64, blocks: usize) {
+        self.damaged.inc_by(damaged);
+        self.replayed.inc_by(blocks as u64);
+    }
+
+    /// What is in the spool now.
+    pub fn holds(&self, bytes: u64, waiting: u64, blocks: usize, parked: usize) {
+        self.bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        self.blocks.set(saturated(blocks));
+        self.parked.set(saturated(parked));
+    }
+}

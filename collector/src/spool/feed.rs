@@ -1,0 +1,214 @@
+//! What is kept, on its way to the line.
+//!
+//! Comes in: deliveries that are committed. Goes out: the same, from memory while the line keeps up, and from the disk
+//! when it does not, in one order. What waits in memory is answered all the same after [`LONGEST_IN_MEMORY`], and then
+//! waits on the disk alone: a line that is held up costs senders nothing and this process no memory. Must not judge a
+//! delivery.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::mpsc::{OwnedPermit, UnboundedSender};
+
+use super::{
+    Order, coverage::Coverage, disk::DiskFile, frame::Kept, log::Segments, progress::Progress, reader::Reader,
+};
+use crate::{
+    ack::Ack,
+    delivery::{Delivery, Next, Source},
+    making::{ALL_RECORDS, ENCODER, Making, Name, Notice, Receipt, Seq},
+    metrics::SpoolMetrics,
+    signal::Signal,
+    table::{Block, Table},
+};
+
+/// As long as a sender waits for the line to look at its delivery. Short beside the 25 ms a spool's answer may take at
+/// the 99th percentile only because a line that keeps up takes what there is at once.
+pub const LONGEST_IN_MEMORY: Duration = Duration::from_millis(100);
+
+/// As long as the disk is left alone after a failed read.
+const AFTER_ERROR: Duration = Duration::from_secs(1);
+
+/// What the writing thread and the line share.
+#[derive(Debug)]
+pub struct Shared {
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+#[derive(Debug)]
+pub struct State {
+    /// Every delivery below can be read.
+    pub head: Seq,
+    /// Committed and not yet taken, up to `head`; those that could not be kept among them.
+    pub waiting: VecDeque<(Delivery, Instant)>,
+    /// The line has had everything that is not in `waiting`.
+    pub is_live: bool,
+    pub again: VecDeque<Making>,
+    /// Nothing new will come.
+    pub is_over: bool,
+    pub progress: Progress,
+    pub next_block: u64,
+}
+
+impl Shared {
+    pub fn new(head: Seq, progress: Progress, next_block: u64, again: Vec<Making>) -> Arc<Self> {
+        let state = State {
+            head,
+            waiting: VecDeque::new(),
+            is_live: false,
+            again: again.into(),
+            is_over: false,
+            progress,
+            next_block,
+        };
+        Arc::new(Self { state: Mutex::new(state), wake: Condvar::new() })
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+}
+
+/// The line's end of a spool.
+#[derive(Debug)]
+pub struct Feed<F> {
+    pub shared: Arc<Shared>,
+    pub segments: Segments<F>,
+    pub reader: Reader<F>,
+    pub coverage: Coverage,
+    pub writer: u128,
+    /// Bounded by the places of the outlet's queue, and by what one delivery can have to say.
+    pub orders: UnboundedSender<Order>,
+    pub notices: UnboundedSender<Notice>,
+    pub metrics: Arc<SpoolMetrics>,
+}
+
+impl<F: DiskFile> Feed<F> {
+    /// The next delivery from the disk, if the line is behind.
+    fn read_back(&mut self, head: Seq) -> Option<Next> {
+        match self.reader.read() {
+            Ok(Some(kept)) => Some(Next::Delivery(unanswered(kept))),
+            Ok(None) => {
+                // Damaged, and told at the start: what is left below `head` was handed on.
+                self.reader.skip_to(head);
+                None
+            }
+            Err(error) => {
+                tracing::error!(%error, "the spool cannot be read, it is tried again");
+                self.metrics.disk_failed();
+                // Blocks that are made meanwhile do not wait longer than their sealing would make them.
+                drop(self.shared.wake.wait_timeout(self.shared.lock(), AFTER_ERROR));
+                Some(Next::Pause)
+            }
+        }
+    }
+}
+
+/// It was answered when it was kept.
+fn unanswered(kept: Kept) -> Delivery {
+    let Kept { seq, signal, transport, body, .. } = kept;
+    Delivery { signal, body, transport, ack: Ack::to_nobody(), turn: None, kept: Some(seq) }
+}
+
+impl<F: DiskFile> Source for Feed<F> {
+    fn next(&mut self, wait: Duration) -> Next {
+        let deadline = Instant::now() + wait;
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.lock();
+        loop {
+            if let Some(making) = state.again.pop_front() {
+                return Next::Again(making);
+            }
+            if let Some((delivery, _)) = state.waiting.pop_front() {
+                if let Some(seq) = delivery.kept {
+                    self.reader.skip_to(seq + 1);
+                }
+                return Next::Delivery(delivery);
+            }
+            if self.reader.next() < state.head {
+                let head = state.head;
+                drop(state);
+                if let Some(next) = self.read_back(head) {
+                    return next;
+                }
+                state = shared.lock();
+                continue;
+            }
+            state.is_live = true;
+            if state.is_over {
+                return Next::End;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Next::Pause;
+            }
+            state = shared.wake.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// A block of kept deliveries is written down before it goes to the outlet; one that is made again has been.
+    fn seal(&mut self, mut block: Block, place: OwnedPermit<Block>) {
+        let Some(deliveries) = block.deliveries.clone() else {
+            place.send(block);
+            return;
+        };
+        if block.receipt.is_some() {
+            place.send(block);
+            return;
+        }
+        let mut state = self.shared.lock();
+        let name = Name { writer: self.writer, number: state.next_block };
+        state.next_block += 1;
+        state.progress.hold(*deliveries.start());
+        drop(state);
+        let Block { table, day, rows, .. } = block;
+        let making = Making { name, table, day, deliveries, records: ALL_RECORDS, rows, encoder: ENCODER };
+        block.receipt = Some(self.receipt(&making));
+        // Without a writing thread the process is at its end, and the rows stay in the spool.
+        let _ = self.orders.send(Order::Block(Box::new((block, place))));
+    }
+
+    fn read(&mut self, making: &Making, each: &mut dyn FnMut(Signal, &[u8])) -> bool {
+        let signal = making.table.signal();
+        let read = Reader::range(&self.segments, &making.deliveries, &mut |kept| {
+            if kept.signal == signal {
+                each(signal, &kept.body);
+            }
+        });
+        if let Err(error) = &read {
+            tracing::error!(%error, "the spool cannot be read, the block is made later");
+            self.metrics.disk_failed();
+        }
+        read.is_ok()
+    }
+
+    fn receipt(&self, making: &Making) -> Receipt {
+        Receipt::new(making.clone(), self.notices.clone())
+    }
+
+    fn has_made(&self, seq: Seq) -> bool {
+        self.coverage.reaches(seq)
+    }
+
+    fn is_made(&self, seq: Seq, block: (Table, u64)) -> bool {
+        self.coverage.has(seq, block)
+    }
+
+    fn assembled(&mut self, seq: Seq, open: Option<Seq>) {
+        self.coverage.forget_below(seq);
+        self.shared.lock().progress.assembled_below(open.unwrap_or(seq + 1));
+    }
+
+    fn refused(&mut self, seq: Seq, is_told: bool, reason: &str) {
+        let order = if is_told { Order::Passed(seq) } else { Order::Unstorable(seq, reason.to_owned()) };
+        let _ = self.orders.send(order);
+    }
+}

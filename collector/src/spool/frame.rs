@@ -1,0 +1,252 @@
+//! The entries of the spool's log as bytes.
+//!
+//! Comes in: entries, or bytes of a segment. Goes out: frames, or entries. An entry is whole or not there: its frame
+//! carries a checksum over the segment's number and everything that follows, so that neither a torn write nor what a
+//! reused file held before is taken for one. Pure: must not know of files.
+//!
+//! ```text
+//! u32 length of kind and rest | u32 CRC-32 of segment number, kind and rest | u8 kind | rest
+//! ```
+//! Numbers are little-endian. A length of 0 is padding up to the next multiple of [`PAGE`].
+
+use std::ops::RangeInclusive;
+
+use bytes::Bytes;
+
+use crate::{
+    delivery::Transport,
+    making::{Making, Name, Seq},
+    signal::Signal,
+    table::Table,
+};
+
+/// Every commit begins at a multiple of this, so that a write torn by a crash never touches what an earlier commit
+/// has promised. At least a sector of any disk.
+pub const PAGE: usize = 4096;
+
+/// Length and checksum.
+const PREFIX: usize = 8;
+
+/// A delivery's fields before its body.
+const DELIVERY: usize = PREFIX + 1 + 8 + 1 + 1 + 8;
+
+/// What the log says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entry {
+    Kept(Kept),
+    /// A block is about to be sent for the first time.
+    Block(Making),
+    /// A block is stored, or given up to the dead letters.
+    Done(u64),
+    /// A block that was refused, and the two it is divided into.
+    Divided(u64, Box<[Making; 2]>),
+    /// A delivery needs no further look: it was refused and told, or an agent has handed it on.
+    Passed(Seq),
+    /// Every delivery below is done.
+    Mark(Seq),
+    /// A segment holds nothing from this offset on: a commit there failed, and its senders know.
+    Void {
+        segment: u64,
+        offset: u64,
+    },
+}
+
+/// A delivery as it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    pub seq: Seq,
+    pub signal: Signal,
+    pub transport: Transport,
+    /// Milliseconds since 1970.
+    pub received: u64,
+    /// The protobuf message.
+    pub body: Bytes,
+}
+
+/// Bytes a delivery takes in the log, padding aside.
+pub const fn size_of_kept(body: usize) -> usize {
+    DELIVERY + body
+}
+
+/// Appends an entry's frame.
+pub fn write(entry: &Entry, segment: u64, out: &mut Vec<u8>) {
+    let begin = out.len();
+    out.extend([0; PREFIX]);
+    match entry {
+        Entry::Kept(kept) => {
+            out.push(1);
+            number(out, kept.seq);
+            out.push(signal_code(kept.signal));
+            out.push(transport_code(kept.transport));
+            number(out, kept.received);
+            out.extend_from_slice(&kept.body);
+        }
+        Entry::Block(making) => {
+            out.push(2);
+            write_making(making, out);
+        }
+        Entry::Done(block) => tagged(out, 3, *block),
+        Entry::Passed(seq) => tagged(out, 4, *seq),
+        Entry::Mark(seq) => tagged(out, 5, *seq),
+        Entry::Divided(block, halves) => {
+            tagged(out, 6, *block);
+            halves.iter().for_each(|half| write_making(half, out));
+        }
+        Entry::Void { segment, offset } => {
+            tagged(out, 7, *segment);
+            number(out, *offset);
+        }
+    }
+    let rest = out.len() - begin - PREFIX;
+    let sum = checksum(segment, &out[begin + PREFIX..]);
+    out[begin..begin + 4].copy_from_slice(&(rest as u32).to_le_bytes());
+    out[begin + 4..begin + PREFIX].copy_from_slice(&sum.to_le_bytes());
+}
+
+/// What stands at the beginning of `bytes`.
+#[derive(Debug, PartialEq)]
+pub enum Read {
+    /// An entry, and how long its frame is.
+    Entry(Box<Entry>, usize),
+    /// A frame that is longer than what is there; its length, if it is one.
+    Short(usize),
+    /// No frame of this segment.
+    Nothing,
+}
+
+/// Reads one frame. `bytes` are shared with the bodies of deliveries, not copied.
+pub fn read(bytes: &Bytes, segment: u64) -> Read {
+    let Some(prefix) = bytes.first_chunk::<PREFIX>() else { return Read::Short(PREFIX) };
+    let (length, sum) = prefix.split_at(4);
+    let length = length.try_into().map_or(0, u32::from_le_bytes) as usize;
+    let sum = sum.try_into().map_or(0, u32::from_le_bytes);
+    if length == 0 {
+        return Read::Nothing;
+    }
+    let end = PREFIX.saturating_add(length);
+    if bytes.len() < end {
+        return Read::Short(end);
+    }
+    if checksum(segment, &bytes[PREFIX..end]) != sum {
+        return Read::Nothing;
+    }
+    // A sum that fits over bytes that do not make an entry: of a later version, or of bad luck.
+    parse(&bytes.slice(PREFIX..end)).map_or(Read::Nothing, |entry| Read::Entry(Box::new(entry), end))
+}
+
+fn checksum(segment: u64, rest: &[u8]) -> u32 {
+    let mut sum = crc32fast::Hasher::new();
+    sum.update(&segment.to_le_bytes());
+    sum.update(rest);
+    sum.finalize()
+}
+
+fn parse(frame: &Bytes) -> Option<Entry> {
+    let mut fields = Fields(frame.clone());
+    let entry = match fields.byte()? {
+        1 => {
+            let (seq, signal, transport) = (fields.number()?, fields.byte()?, fields.byte()?);
+            let (signal, transport) = (read_signal(signal)?, read_transport(transport)?);
+            let received = fields.number()?;
+            return Some(Entry::Kept(Kept { seq, signal, transport, received, body: fields.0 }));
+        }
+        2 => Entry::Block(fields.making()?),
+        3 => Entry::Done(fields.number()?),
+        4 => Entry::Passed(fields.number()?),
+        5 => Entry::Mark(fields.number()?),
+        6 => Entry::Divided(fields.number()?, Box::new([fields.making()?, fields.making()?])),
+        7 => Entry::Void { segment: fields.number()?, offset: fields.number()? },
+        _ => return None,
+    };
+    fields.0.is_empty().then_some(entry)
+}
+
+struct Fields(Bytes);
+
+impl Fields {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let taken = *self.0.first_chunk::<N>()?;
+        let _ = self.0.split_to(N);
+        Some(taken)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.take::<1>().map(|[byte]| byte)
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        self.take().map(u64::from_le_bytes)
+    }
+
+    fn range(&mut self) -> Option<RangeInclusive<u64>> {
+        Some(self.number()?..=self.number()?)
+    }
+
+    fn making(&mut self) -> Option<Making> {
+        let name = Name { writer: self.take().map(u128::from_le_bytes)?, number: self.number()? };
+        let table = *Table::ALL.get(usize::from(self.byte()?))?;
+        let (day, deliveries, records) = (self.number()?, self.range()?, self.range()?);
+        let records = u32::try_from(*records.start()).ok()?..=u32::try_from(*records.end()).ok()?;
+        let (rows, encoder) = (self.number()?, self.take().map(u16::from_le_bytes)?);
+        Some(Making { name, table, day, deliveries, records, rows, encoder })
+    }
+}
+
+fn write_making(making: &Making, out: &mut Vec<u8>) {
+    let Making { name, table, day, deliveries, records, rows, encoder } = making;
+    out.extend(name.writer.to_le_bytes());
+    number(out, name.number);
+    // The order of `Table::ALL` is a part of the format: a test holds it.
+    out.push(Table::ALL.iter().position(|known| known == table).unwrap_or_default() as u8);
+    number(out, *day);
+    number(out, *deliveries.start());
+    number(out, *deliveries.end());
+    number(out, u64::from(*records.start()));
+    number(out, u64::from(*records.end()));
+    number(out, *rows);
+    out.extend(encoder.to_le_bytes());
+}
+
+fn tagged(out: &mut Vec<u8>, kind: u8, value: u64) {
+    out.push(kind);
+    number(out, value);
+}
+
+fn number(out: &mut Vec<u8>, value: u64) {
+    out.extend(value.to_le_bytes());
+}
+
+const fn signal_code(signal: Signal) -> u8 {
+    match signal {
+        Signal::Logs => 1,
+        Signal::Metrics => 2,
+        Signal::Traces => 3,
+    }
+}
+
+const fn read_signal(code: u8) -> Option<Signal> {
+    match code {
+        1 => Some(Signal::Logs),
+        2 => Some(Signal::Metrics),
+        3 => Some(Signal::Traces),
+        _ => None,
+    }
+}
+
+const fn transport_code(transport: Transport) -> u8 {
+    match transport {
+        Transport::Grpc => 1,
+        Transport::Http => 2,
+    }
+}
+
+const fn read_transport(code: u8) -> Option<Transport> {
+    match code {
+        1 => Some(Transport::Grpc),
+        2 => Some(Transport::Http),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

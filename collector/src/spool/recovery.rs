@@ -1,0 +1,157 @@
+//! What an earlier process has left.
+//!
+//! Comes in: a folder of segments, its last commit perhaps torn. Goes out: the segments, and what is still to be done:
+//! blocks to be made again under their names, deliveries to be taken up, and which of their rows stand in a block
+//! already. Must not change a segment: a process that is stopped here leaves everything as it was.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    sync::Arc,
+};
+
+use super::{
+    disk::{Disk, DiskFile},
+    frame::{Entry, PAGE},
+    header::{Header, segment_id, segment_name},
+    log::Segment,
+    scan::Scan,
+};
+use crate::making::{Making, Seq};
+
+/// What is still to be done.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// Every delivery below is done.
+    pub mark: Seq,
+    /// The number of the next delivery.
+    pub next_seq: Seq,
+    /// The number of the next block.
+    pub next_block: u64,
+    /// Blocks that were made and not told to be stored, in the order of their making.
+    pub blocks: Vec<Making>,
+    /// Every block with deliveries from `mark` on: their rows are no longer to be assembled.
+    pub made: Vec<Making>,
+    /// Deliveries that need no further look.
+    pub passed: BTreeSet<Seq>,
+    /// Places in which something was not readable, and things were found behind it.
+    pub damaged: u64,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub struct Found<F> {
+    pub segments: Vec<Segment<F>>,
+    pub next_id: u64,
+    pub left: Left,
+}
+
+/// Reads every segment there is.
+///
+/// # Errors
+/// The disk's. Damage is none: it is counted.
+pub fn recover<D: Disk>(disk: &D) -> io::Result<Found<D::File>> {
+    let (mut segments, next_id) = open_segments(disk)?;
+    apply_voids(&mut segments)?;
+    let mut story = Story::default();
+    for (segment, header) in &segments {
+        story.begin(header);
+        let mut scan = Scan::new(Arc::clone(&segment.file), segment.id, PAGE as u64);
+        while let Some(entry) = scan.next(segment.end)? {
+            story.take(entry);
+        }
+        story.damaged += scan.gaps;
+    }
+    let segments = segments.into_iter().map(|(segment, _)| segment).collect();
+    Ok(Found { segments, next_id, left: story.end() })
+}
+
+/// A segment says before anything else where earlier ones end.
+fn apply_voids<F: DiskFile>(segments: &mut [(Segment<F>, Header)]) -> io::Result<()> {
+    let mut voids = BTreeMap::new();
+    for (segment, _) in segments.iter() {
+        let mut scan = Scan::new(Arc::clone(&segment.file), segment.id, PAGE as u64);
+        while let Some(Entry::Void { segment, offset }) = scan.next(segment.end)? {
+            voids.insert(segment, offset);
+        }
+    }
+    for (segment, _) in segments {
+        segment.end = voids.get(&segment.id).map_or(segment.end, |void| segment.end.min(*void));
+    }
+    Ok(())
+}
+
+type Opened<F> = (Vec<(Segment<F>, Header)>, u64);
+
+/// Segments in the order of their numbers. A file whose header is not its own was never promised anything.
+fn open_segments<D: Disk>(disk: &D) -> io::Result<Opened<D::File>> {
+    let mut ids: Vec<_> = disk.names()?.iter().filter_map(|name| segment_id(name)).collect();
+    ids.sort_unstable();
+    let next_id = ids.last().map_or(1, |last| last + 1);
+    let mut segments = Vec::with_capacity(ids.len());
+    for id in ids {
+        let file = disk.open(&segment_name(id))?;
+        let mut page = vec![0; PAGE];
+        let read = file.read_at(&mut page, 0)?;
+        match Header::read(&page[..read]).filter(|header| header.id == id) {
+            Some(header) => {
+                let size = file.size()?;
+                let segment = Segment { id, first: header.first, file: Arc::new(file), size, end: size };
+                segments.push((segment, header));
+            }
+            None => disk.remove(&segment_name(id))?,
+        }
+    }
+    Ok((segments, next_id))
+}
+
+/// The entries so far, and what they come to.
+#[derive(Debug, Default)]
+struct Story {
+    mark: Seq,
+    next_seq: Seq,
+    next_block: u64,
+    made: BTreeMap<u64, Making>,
+    done: BTreeSet<u64>,
+    passed: BTreeSet<Seq>,
+    damaged: u64,
+}
+
+impl Story {
+    fn begin(&mut self, header: &Header) {
+        self.mark = self.mark.max(header.mark);
+        self.next_seq = self.next_seq.max(header.first);
+    }
+
+    fn take(&mut self, entry: Entry) {
+        match entry {
+            Entry::Kept(kept) => self.next_seq = self.next_seq.max(kept.seq + 1),
+            Entry::Block(making) => self.name(making),
+            Entry::Divided(block, halves) => {
+                self.made.remove(&block);
+                halves.into_iter().for_each(|half| self.name(half));
+            }
+            Entry::Done(block) => {
+                self.done.insert(block);
+            }
+            Entry::Passed(seq) => {
+                self.passed.insert(seq);
+            }
+            Entry::Mark(seq) => self.mark = self.mark.max(seq),
+            Entry::Void { .. } => {}
+        }
+    }
+
+    fn name(&mut self, making: Making) {
+        self.next_block = self.next_block.max(making.name.number + 1);
+        self.made.insert(making.name.number, making);
+    }
+
+    fn end(self) -> Left {
+        let Self { mark, next_seq, next_block, made, done, mut passed, damaged } = self;
+        let is_ahead = |making: &Making| *making.deliveries.end() >= mark;
+        let made: Vec<_> = made.into_values().filter(is_ahead).collect();
+        let blocks = made.iter().filter(|making| !done.contains(&making.name.number)).cloned().collect();
+        Left { mark, next_seq: next_seq.max(mark), next_block, blocks, made, passed: passed.split_off(&mark), damaged }
+    }
+}

@@ -1,0 +1,182 @@
+//! The log on a disk that loses, tears and fails: what was promised is found, and nothing that was taken back.
+
+use proptest::prelude::*;
+
+use super::{
+    frame::{Entry, Kept},
+    log::{Log, Segments},
+    reader::Reader,
+    recovery::{Left, recover},
+};
+use crate::{delivery::Transport, making::Seq, signal::Signal};
+
+mod fragile;
+
+use fragile::{Fragile, FragileFile};
+
+/// Small, so that a short story fills several; the largest delivery is larger.
+const SEGMENT: u64 = 16 << 10;
+
+/// One step of a process's life.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Deliveries of these sizes in one commit, with these other entries.
+    Commit(Vec<usize>, Vec<Other>),
+    /// Everything up to this part of the deliveries, in 256ths, is done.
+    Release(u8),
+    /// The disk fails once, so many operations later.
+    Fail(usize),
+    /// The power goes away so many operations later, within a commit or after it; the bits say what is lost.
+    Crash(usize, Vec<bool>),
+    /// The process ends, and the disk keeps everything.
+    Restart,
+}
+
+#[derive(Clone, Debug)]
+enum Other {
+    Done(u64),
+    Passed(u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let size = prop_oneof![8 => 0_usize..600, 1 => 3000_usize..9000, 1 => 17_000_usize..30_000];
+    let other = prop_oneof![(0_u64..50).prop_map(Other::Done), any::<u8>().prop_map(Other::Passed)];
+    prop_oneof![
+        12 => (prop::collection::vec(size, 0..6), prop::collection::vec(other, 0..3))
+            .prop_map(|(sizes, others)| Step::Commit(sizes, others)),
+        3 => any::<u8>().prop_map(Step::Release),
+        2 => (0_usize..6).prop_map(Step::Fail),
+        3 => (0_usize..7, prop::collection::vec(any::<bool>(), 64)).prop_map(|(at, bits)| Step::Crash(at, bits)),
+        1 => Just(Step::Restart),
+    ]
+}
+
+/// A process on the disk, and what it has promised.
+struct Story {
+    disk: Fragile,
+    log: Log<Fragile>,
+    segments: Segments<FragileFile>,
+    next: Seq,
+    /// Deliveries that were promised, from the mark on.
+    promised: Vec<Kept>,
+    passed: Vec<Seq>,
+    mark: Seq,
+    /// Deliveries of commits that failed: whole or not there, and gone for good after the next commit.
+    doubtful: Vec<Kept>,
+}
+
+fn kept(seq: Seq, size: usize) -> Kept {
+    let body: Vec<u8> = (0..size).map(|at| (at as u64).wrapping_mul(seq + 3) as u8).collect();
+    Kept { seq, signal: Signal::ALL[(seq % 3) as usize], transport: Transport::Grpc, received: seq, body: body.into() }
+}
+
+impl Story {
+    fn begin(disk: Fragile) -> (Self, Left) {
+        let found = recover(&disk).unwrap();
+        let left = found.left;
+        let log = Log::new(disk.clone(), u64::MAX, SEGMENT, found.segments, found.next_id, (left.mark, left.next_seq));
+        let log = log.unwrap();
+        let segments = log.segments();
+        let (next, mark) = (left.next_seq, left.mark);
+        let story =
+            Self { disk, log, segments, next, promised: Vec::new(), passed: Vec::new(), mark, doubtful: Vec::new() };
+        (story, left)
+    }
+
+    fn commit(&mut self, sizes: &[usize], others: &[Other]) {
+        let deliveries: Vec<_> = sizes.iter().zip(self.next..).map(|(size, seq)| kept(seq, *size)).collect();
+        let mut entries: Vec<_> = deliveries.iter().cloned().map(Entry::Kept).collect();
+        let waiting = self.next - self.mark;
+        entries.extend(others.iter().filter_map(|other| match other {
+            Other::Done(block) => Some(Entry::Done(*block)),
+            // Only a delivery that was kept is passed.
+            Other::Passed(part) => (waiting > 0).then(|| Entry::Passed(self.mark + waiting * u64::from(*part) / 256)),
+        }));
+        if entries.is_empty() {
+            return;
+        }
+        if self.log.commit(&entries).is_ok() {
+            self.passed.extend(entries.iter().filter_map(|entry| match entry {
+                Entry::Passed(seq) => Some(*seq),
+                _ => None,
+            }));
+            self.next += deliveries.len() as u64;
+            self.promised.extend(deliveries);
+            self.doubtful.clear();
+        } else {
+            self.doubtful.extend(deliveries);
+        }
+    }
+
+    fn release(&mut self, part: u8) {
+        let mark = self.mark + (self.next - self.mark) * u64::from(part) / 256;
+        // Whether or not the disk does it, what lies below is no longer asked for.
+        if self.log.release(mark).is_ok() {
+            self.doubtful.clear();
+        }
+        self.mark = mark;
+        self.promised.retain(|kept| kept.seq >= mark);
+    }
+
+    /// What a process reads while it lives: what is promised, and no more.
+    fn check_reading(&self) {
+        let mut reader = Reader::new(self.segments.clone(), self.mark);
+        for kept in &self.promised {
+            assert_eq!(reader.read().unwrap().as_ref(), Some(kept));
+        }
+        assert_eq!(reader.read().unwrap(), None);
+    }
+
+    /// The next process, on what the disk has kept.
+    fn succeed(self, disk: Fragile) -> Self {
+        let (mut story, left) = Self::begin(disk);
+        assert!(left.mark <= self.mark);
+        let mut reader = Reader::new(story.segments.clone(), self.mark);
+        let mut found = Vec::new();
+        while let Some(kept) = reader.read().unwrap() {
+            found.push(kept);
+        }
+        let promised = self.promised.len();
+        assert!(found.len() >= promised, "{} of {promised} are found", found.len());
+        assert_eq!(found[..promised], self.promised);
+        // The rest is of a commit that failed, whole, and its sender was told nothing.
+        for kept in &found[promised..] {
+            assert!(self.doubtful.contains(kept), "{} was never handed in, or was taken back", kept.seq);
+        }
+        for seq in self.passed.iter().filter(|seq| **seq >= left.mark) {
+            assert!(left.passed.contains(seq), "{seq} was passed");
+        }
+        assert!(left.next_seq >= self.next);
+        (story.promised, story.mark, story.passed) = (found, self.mark, self.passed);
+        story
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_promised_is_found_after_any_crash(steps in prop::collection::vec(step(), 1..40)) {
+        let (mut story, _) = Story::begin(Fragile::default());
+        for step in steps {
+            match step {
+                Step::Commit(sizes, others) => story.commit(&sizes, &others),
+                Step::Release(part) => story.release(part),
+                Step::Fail(operations) => story.disk.fail_in(operations, false),
+                Step::Crash(operations, bits) => {
+                    story.disk.fail_in(operations, true);
+                    story.commit(&[100, 5000, 40], &[Other::Done(1)]);
+                    let mut bits = bits.into_iter().cycle();
+                    let disk = story.disk.crash(|| bits.next().unwrap());
+                    story = story.succeed(disk);
+                }
+                Step::Restart => {
+                    story.disk.heal();
+                    let disk = story.disk.crash(|| true);
+                    story = story.succeed(disk);
+                }
+            }
+            story.check_reading();
+        }
+    }
+}

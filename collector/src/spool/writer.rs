@@ -1,0 +1,373 @@
+//! The thread that keeps deliveries: many in one commit, and nobody is told anything before it.
+//!
+//! Comes in: deliveries from the receivers; what the line has made of them; what became of blocks. Goes out: deliveries
+//! that are on the disk, to the line; blocks whose making is written down, to the outlet. A commit takes what has come
+//! while the one before it was made. Must not decide anything about rows.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, UNIX_EPOCH},
+};
+
+use tokio::{
+    runtime::Handle,
+    sync::mpsc::{OwnedPermit, Receiver, UnboundedReceiver},
+};
+
+use super::{
+    dead::DeadLetters,
+    disk::Disk,
+    feed::{LONGEST_IN_MEMORY, Shared},
+    frame::{Entry, Kept},
+    log::Log,
+    parked::Parked,
+};
+use crate::{
+    ack::Outcome,
+    delivery::{Check, Delivery},
+    making::{Fate, Making, Notice, Receipt, Seq},
+    metrics::SpoolMetrics,
+    table::Block,
+};
+
+mod divide;
+
+/// Bodies in one commit. Larger ones would not be cheaper, and their senders would wait for each other.
+const COMMIT: usize = 4 << 20;
+
+/// Commits do not follow each other faster: each costs some 40 µs of processor time, and a sender who waits for one
+/// cannot tell 2 ms from none.
+const PACE: Duration = Duration::from_millis(2);
+
+/// How often the thread looks around while nothing comes.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// As long as a disk that fails is left alone. Meanwhile answers wait for ClickHouse, as without a spool.
+const AFTER_ERROR: Duration = Duration::from_secs(1);
+
+/// When a sender whose delivery finds no room comes back: room comes with segments, of tens of megabytes.
+const FULL: Duration = Duration::from_secs(5);
+
+/// What the line says.
+#[derive(Debug)]
+pub enum Order {
+    /// A block goes to the outlet as soon as its making is written down.
+    Block(Box<(Block, OwnedPermit<Block>)>),
+    /// A delivery was refused, and its sender told.
+    Passed(Seq),
+    /// A delivery that was answered can never be stored, for this reason.
+    Unstorable(Seq, String),
+}
+
+/// What the thread works with.
+#[derive(Debug)]
+pub struct Writer<D: Disk> {
+    pub log: Log<D>,
+    pub shared: Arc<Shared>,
+    pub deliveries: Receiver<Delivery>,
+    pub orders: UnboundedReceiver<Order>,
+    pub notices: UnboundedReceiver<Notice>,
+    pub next_seq: Seq,
+    pub check: Check,
+    pub dead: DeadLetters,
+    pub metrics: Arc<SpoolMetrics>,
+    pub parked: Parked,
+    /// Entries that belong to the next commit.
+    pub owed: Vec<Entry>,
+    /// The disk has failed; it is not asked again before.
+    pub broken_until: Option<Instant>,
+    /// When the last commit began.
+    pub last: Instant,
+    /// Sockets are closed.
+    pub is_closed: bool,
+}
+
+/// What has come since the last commit.
+#[derive(Debug, Default)]
+struct Batch {
+    deliveries: Vec<Delivery>,
+    bytes: usize,
+    orders: Vec<Order>,
+    notices: Vec<Notice>,
+}
+
+/// What a commit will have promised.
+#[derive(Debug, Default)]
+pub(super) struct Promised {
+    entries: Vec<Entry>,
+    kept: Vec<Delivery>,
+    blocks: Vec<(Block, OwnedPermit<Block>)>,
+    released: Vec<Seq>,
+    again: Vec<Making>,
+}
+
+impl Batch {
+    fn is_empty(&self) -> bool {
+        self.deliveries.is_empty() && self.orders.is_empty() && self.notices.is_empty()
+    }
+
+    fn add(&mut self, delivery: Delivery) {
+        self.bytes += delivery.body.len();
+        self.deliveries.push(delivery);
+    }
+}
+
+impl<D: Disk> Writer<D> {
+    /// Runs until nothing can come from anybody.
+    pub fn run(mut self, runtime: &Handle) {
+        while let Some(batch) = self.collect(runtime) {
+            self.spill();
+            self.deal_with(batch);
+            self.tidy();
+        }
+        // What is owed is repeated by the next process, which asks ClickHouse with the same names.
+        let _ = self.log.commit(&std::mem::take(&mut self.owed));
+    }
+
+    fn collect(&mut self, runtime: &Handle) -> Option<Batch> {
+        let mut batch = Batch::default();
+        self.drain(&mut batch);
+        if batch.is_empty() {
+            self.wait(&mut batch, runtime)?;
+        }
+        let early = PACE.saturating_sub(self.last.elapsed());
+        if !early.is_zero() && !batch.is_empty() {
+            runtime.block_on(tokio::time::sleep(early));
+        }
+        self.drain(&mut batch);
+        self.last = Instant::now();
+        Some(batch)
+    }
+
+    fn drain(&mut self, batch: &mut Batch) {
+        while let Ok(order) = self.orders.try_recv() {
+            batch.orders.push(order);
+        }
+        while let Ok(notice) = self.notices.try_recv() {
+            batch.notices.push(notice);
+        }
+        while batch.bytes < COMMIT
+            && let Ok(delivery) = self.deliveries.try_recv()
+        {
+            batch.add(delivery);
+        }
+    }
+
+    fn wait(&mut self, batch: &mut Batch, runtime: &Handle) -> Option<()> {
+        let has_waiting = !self.shared.lock().waiting.is_empty();
+        let is_closed = self.is_closed;
+        let longest = if has_waiting || is_closed { LONGEST_IN_MEMORY / 2 } else { IDLE };
+        let Self { deliveries, orders, notices, .. } = self;
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                Some(order) = orders.recv() => batch.orders.push(order),
+                Some(notice) = notices.recv() => batch.notices.push(notice),
+                delivery = deliveries.recv(), if !is_closed => match delivery {
+                    Some(delivery) => batch.add(delivery),
+                    None => self.is_closed = true,
+                },
+                () = tokio::time::sleep(longest) => {}
+            }
+        });
+        if self.is_closed {
+            self.shared.lock().is_over = true;
+            self.shared.wake();
+        }
+        // Both ends are gone when the line and the outlet are.
+        let is_over = self.is_closed && self.orders.is_closed() && self.notices.is_closed() && batch.is_empty();
+        (!is_over).then_some(())
+    }
+
+    /// What has waited too long for the line is answered now and waits on the disk.
+    fn spill(&mut self) {
+        let mut state = self.shared.lock();
+        let is_late = |(_, since): &(Delivery, Instant)| since.elapsed() > LONGEST_IN_MEMORY;
+        if !state.waiting.front().is_some_and(is_late) {
+            return;
+        }
+        let (kept, unkept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut state.waiting).into_iter().partition(|(delivery, _)| delivery.kept.is_some());
+        state.is_live = kept.is_empty();
+        state.waiting = unkept.into();
+        drop(state);
+        kept.into_iter().for_each(|(delivery, _)| self.answer(delivery));
+    }
+
+    /// Answers for a delivery that is on the disk and that the line will look at later.
+    fn answer(&mut self, delivery: Delivery) {
+        let outcome = match (self.check)(delivery.signal, &delivery.body) {
+            Ok(checked) => Outcome::Delivered { rejected: checked.rejected },
+            Err(malformed) => {
+                if let Some(seq) = delivery.kept {
+                    self.owed.push(Entry::Passed(seq));
+                }
+                Outcome::Reject(format!("the request is not a valid OTLP message: {malformed}").into())
+            }
+        };
+        delivery.ack.settle(outcome);
+    }
+
+    fn deal_with(&mut self, batch: Batch) {
+        let mut promised = Promised { entries: std::mem::take(&mut self.owed), ..Promised::default() };
+        for (making, fate) in batch.notices {
+            self.note(making, &fate, &mut promised);
+        }
+        for order in batch.orders {
+            self.obey(order, &mut promised);
+        }
+        let is_broken = self.broken_until.is_some_and(|until| Instant::now() < until);
+        if is_broken {
+            self.pass_on(batch.deliveries);
+        } else {
+            self.keep(batch.deliveries, &mut promised);
+        }
+        self.commit(promised);
+    }
+
+    fn note(&mut self, making: Making, fate: &Fate, promised: &mut Promised) {
+        match fate {
+            Fate::Stored => {
+                promised.again.extend(self.parked.stored(making.table));
+                promised.entries.push(Entry::Done(making.name.number));
+                promised.released.push(*making.deliveries.start());
+            }
+            Fate::Again => self.parked.park(making, Instant::now()),
+            Fate::Refused(code) => self.refused(making, *code, promised),
+        }
+    }
+
+    fn obey(&mut self, order: Order, promised: &mut Promised) {
+        match order {
+            Order::Block(block) => {
+                let (block, place) = *block;
+                if let Some(Receipt { making, .. }) = &block.receipt {
+                    promised.entries.push(Entry::Block(making.clone()));
+                }
+                promised.blocks.push((block, place));
+            }
+            Order::Passed(seq) => promised.entries.push(Entry::Passed(seq)),
+            Order::Unstorable(seq, reason) => self.bury(seq, &reason, promised),
+        }
+    }
+
+    /// Numbers what there is room for. Who finds none comes back later.
+    fn keep(&mut self, deliveries: Vec<Delivery>, promised: &mut Promised) {
+        let mut bytes = 0;
+        for mut delivery in deliveries {
+            let size = super::frame::size_of_kept(delivery.body.len());
+            if !self.log.has_room(bytes + size) {
+                self.metrics.full();
+                delivery.ack.settle(Outcome::Retry { after: spread(FULL, self.next_seq + bytes as u64) });
+                bytes += 1;
+                continue;
+            }
+            bytes += size;
+            let Delivery { signal, transport, .. } = delivery;
+            let received = UNIX_EPOCH.elapsed().map_or(0, |since| since.as_millis() as u64);
+            let (seq, body) = (self.next_seq, delivery.body.clone());
+            self.next_seq += 1;
+            promised.entries.push(Entry::Kept(Kept { seq, signal, transport, received, body }));
+            delivery.kept = Some(seq);
+            delivery.turn = None;
+            promised.kept.push(delivery);
+        }
+    }
+
+    fn commit(&mut self, promised: Promised) {
+        let Promised { entries, kept, blocks, released, again } = promised;
+        if !entries.is_empty() {
+            let begun = Instant::now();
+            match self.log.commit(&entries) {
+                Ok(()) => {
+                    self.broken_until = None;
+                    self.metrics.committed(kept.len(), begun.elapsed());
+                }
+                Err(error) => {
+                    self.fail(&error, entries, kept);
+                    self.publish(Vec::new(), blocks, &released, again);
+                    return;
+                }
+            }
+        }
+        self.publish(kept, blocks, &released, again);
+    }
+
+    /// The disk does not keep what it is given. Nobody was told that it would: senders come back, and what the line has
+    /// made goes on. Its makings are written down as soon as they can be; a process that ends before that may store
+    /// their rows twice.
+    fn fail(&mut self, error: &std::io::Error, entries: Vec<Entry>, kept: Vec<Delivery>) {
+        tracing::error!(%error, "the spool cannot be written; answers wait for clickhouse until it can");
+        self.metrics.disk_failed();
+        self.broken_until = Some(Instant::now() + AFTER_ERROR);
+        self.owed.extend(entries.into_iter().filter(|entry| !matches!(entry, Entry::Kept(_))));
+        // Dropped, they are answered "retry". What the failed commit holds of them is void, so their numbers are free.
+        drop(kept);
+        self.next_seq = self.shared.lock().head;
+    }
+
+    /// Without a disk, as without a spool. What is behind goes first; nobody waits for that.
+    fn pass_on(&self, deliveries: Vec<Delivery>) {
+        let mut state = self.shared.lock();
+        if state.is_live {
+            let now = Instant::now();
+            state.waiting.extend(deliveries.into_iter().map(|delivery| (delivery, now)));
+            self.shared.wake();
+        }
+    }
+
+    fn publish(
+        &mut self,
+        kept: Vec<Delivery>,
+        blocks: Vec<(Block, OwnedPermit<Block>)>,
+        released: &[Seq],
+        again: Vec<Making>,
+    ) {
+        let mut late = Vec::new();
+        let mut state = self.shared.lock();
+        released.iter().for_each(|first| state.progress.release(*first));
+        state.again.extend(again);
+        if !kept.is_empty() {
+            state.head = self.next_seq;
+        }
+        if state.is_live {
+            let now = Instant::now();
+            state.waiting.extend(kept.into_iter().map(|delivery| (delivery, now)));
+        } else {
+            late = kept;
+        }
+        drop(state);
+        self.shared.wake();
+        late.into_iter().for_each(|delivery| self.answer(delivery));
+        for (block, place) in blocks {
+            place.send(block);
+        }
+    }
+
+    fn tidy(&mut self) {
+        let due = self.parked.due(Instant::now());
+        let mut state = self.shared.lock();
+        let has_due = !due.is_empty();
+        state.again.extend(due);
+        let (mark, head, blocks) = (state.progress.mark(), state.head, state.progress.blocks());
+        drop(state);
+        if has_due {
+            self.shared.wake();
+        }
+        if self.broken_until.is_none()
+            && let Err(error) = self.log.release(mark)
+        {
+            tracing::warn!(%error, "the spool cannot give back a segment");
+            self.metrics.disk_failed();
+        }
+        let segments = self.log.segments();
+        self.metrics.holds(segments.bytes(), head.saturating_sub(mark), blocks, self.parked.count());
+    }
+}
+
+/// Senders told to come back at one time would come back at one time: they are told times from one to two of `time`.
+fn spread(time: Duration, which: u64) -> Duration {
+    // Fibonacci hashing: neighbours get times far apart.
+    let part = (which.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54) as u32;
+    time + time * part / 1024
+}

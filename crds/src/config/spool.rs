@@ -1,0 +1,47 @@
+//! The `spool` section: where deliveries are kept until their rows are stored.
+
+use serde::{Deserialize, Serialize};
+
+use super::CollectorConfig;
+use crate::{problem::Problem, quantity::ByteSize};
+
+/// With it, an answer means "on this disk"; without it, "in ClickHouse".
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Spool {
+    /// A folder of this collector alone. It has to be there after a restart, or nothing is gained.
+    pub directory: String,
+    /// Bytes it may take. Full, it takes no more deliveries until some are stored.
+    #[serde(default = "Spool::default_size")]
+    pub size: ByteSize,
+}
+
+/// Segments of a spool at the least: one that fills, one kept for what is not a delivery, and two that wait.
+const SEGMENTS: u64 = 4;
+
+/// The smallest spool that is of use.
+const SMALLEST: ByteSize = ByteSize::mebibytes(16);
+
+/// The largest request where nothing is said.
+const REQUEST: ByteSize = ByteSize::mebibytes(64);
+
+impl Spool {
+    const fn default_size() -> ByteSize {
+        ByteSize::mebibytes(2048)
+    }
+
+    pub(super) fn problems(&self, config: &CollectorConfig) -> Vec<Problem> {
+        let mut found = Vec::new();
+        if !self.directory.starts_with('/') {
+            found.push(Problem::new("spool.directory", "must be an absolute path"));
+        }
+        let request = config.limits.request_bytes.unwrap_or(REQUEST);
+        let least = ByteSize(SMALLEST.0.max(request.0.saturating_mul(SEGMENTS)));
+        if self.size.0 < least.0 {
+            let message =
+                format!("{} is too small; use at least {least}, four times limits.requestBytes ({request})", self.size);
+            found.push(Problem::new("spool.size", message));
+        }
+        found
+    }
+}
