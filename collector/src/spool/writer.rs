@@ -132,7 +132,7 @@ impl<D: Disk> Writer<D> {
         }
         let early = PACE.saturating_sub(self.last.elapsed());
         if !early.is_zero() && !batch.is_empty() {
-            runtime.block_on(tokio::time::sleep(early));
+            runtime.block_on(async { tokio::time::sleep(early).await });
         }
         self.drain(&mut batch);
         self.last = Instant::now();
