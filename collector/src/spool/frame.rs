@@ -237,6 +237,7 @@ const fn transport_code(transport: Transport) -> u8 {
     match transport {
         Transport::Grpc => 1,
         Transport::Http => 2,
+        Transport::File => 3,
     }
 }
 
@@ -244,6 +245,7 @@ const fn read_transport(code: u8) -> Option<Transport> {
     match code {
         1 => Some(Transport::Grpc),
         2 => Some(Transport::Http),
+        3 => Some(Transport::File),
         _ => None,
     }
 }

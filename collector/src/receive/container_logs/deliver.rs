@@ -42,7 +42,7 @@ impl Outlet {
     async fn once(&self, body: Bytes) -> Outcome {
         let Some(nothing) = self.budget.admit(0) else { return Outcome::retry() };
         let (ack, answer) = Ack::new(nothing);
-        let delivery = Delivery { signal: Signal::Logs, body, transport: Transport::File, ack, turn: None };
+        let delivery = Delivery { signal: Signal::Logs, body, transport: Transport::File, ack, turn: None, kept: None };
         // A line that is gone has dropped the delivery, and dropping it answers "retry".
         let _ = self.deliveries.send(delivery).await;
         answer.outcome().await
