@@ -20,7 +20,7 @@ mod scaling;
 mod status;
 mod workload;
 
-pub use agent::{Agent, Forward};
+pub use agent::{Agent, ContainerLogs, Forward};
 pub use clickhouse::{ClickHouse, ClickHouseTls, Credentials};
 pub use gateway::Gateway;
 pub use network::NetworkPolicy;

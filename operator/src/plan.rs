@@ -56,6 +56,8 @@ pub struct Pod {
     pub config: CollectorConfig,
     pub ports: Ports,
     pub mounts: Vec<Mount>,
+    /// Folders of the node that the pods see.
+    pub node_folders: Vec<NodeFolder>,
     /// Every object the pods depend on, in its version; none when they depend on none.
     pub dependencies: Vec<Dependency>,
     pub settings: Settings,
@@ -141,6 +143,17 @@ pub struct Mount {
     pub referent: Referent,
     /// Key, and the name of its file.
     pub files: Vec<(String, String)>,
+}
+
+/// A folder of the node. Pods that see one run as root: what is in it is root's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeFolder {
+    /// Of the volume.
+    pub name: &'static str,
+    pub on_node: String,
+    pub in_pod: String,
+    /// The pods write into it, and it is made where it is absent.
+    pub is_written: bool,
 }
 
 /// An object and the version of it that was looked at.

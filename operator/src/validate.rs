@@ -63,6 +63,7 @@ fn plan(resource: &ClickStackCollector, wanted: &[Reference], found: &Found, def
         config: files.config,
         ports: ports(otlp),
         mounts: files.mounts,
+        node_folders: files.node_folders,
         dependencies: missing::dependencies(wanted.iter().filter(|wanted| wanted.role == role), found),
         settings: pod::settings(role, settings),
     };
@@ -131,7 +132,7 @@ fn of_pod(role: Role, pod: &plan::Pod, settings: &PodSettings) -> Vec<Problem> {
         found.push(Problem::new(field("otlp.http.port"), "is the port of grpc too; use two"));
     }
     found.extend(resources::problems(&field("resources"), &pod.settings.resources));
-    found.extend(pod::problems(&format!("spec.{}", role.as_str()), settings, &pod.mounts));
+    found.extend(pod::problems(&format!("spec.{}", role.as_str()), settings, pod));
     found
 }
 

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Auth, Otlp, PodSettings, UpdateStrategy};
 use crate::{
-    config::{Limits, Shutdown},
-    quantity::Duration,
+    config::{Limits, Namespaces, Shutdown, StartAt},
+    quantity::{ByteSize, Duration},
 };
 
 /// Agents: a DaemonSet, and a Service that always reaches the agent of the sender's own node.
@@ -22,6 +22,10 @@ pub struct Agent {
     /// Who may send. Absent: everybody who reaches the ports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
+    /// Read the logs of the node's containers. Present: on. Agents then run as root without capabilities, since the
+    /// files are root's, and see the node's /var/log/pods and a folder of /var/lib/clickstack for their positions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_logs: Option<ContainerLogs>,
     /// How deliveries are passed on to gateways.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward: Option<Forward>,
@@ -36,6 +40,21 @@ pub struct Agent {
     pub update_strategy: Option<UpdateStrategy>,
     #[serde(flatten)]
     pub pod: PodSettings,
+}
+
+/// Which container logs are read, and how.
+#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ContainerLogs {
+    /// Names of namespaces, in which `*` stands for any text. Absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<Namespaces>,
+    /// What becomes of logs that are there when an agent runs on a node for the first time. Absent: end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_at: Option<StartAt>,
+    /// The longest text of a record; what is beyond is dropped, and its length told in the record. Absent: 256Ki.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_line_bytes: Option<ByteSize>,
 }
 
 /// How agents pass deliveries on.

@@ -57,7 +57,7 @@ pub(super) fn template(plan: &Plan, shape: &Shape<'_>) -> PodTemplateSpec {
         enable_service_links: Some(false),
         termination_grace_period_seconds: Some(grace_seconds(&shape.pod.config.shutdown)),
         image_pull_secrets: some(&pull_secrets),
-        security_context: Some(pod_security()),
+        security_context: Some(pod_security(shape.pod)),
         containers: vec![container(plan, shape)],
         volumes: Some(volumes(shape)),
         node_selector: (!settings.node_selector.is_empty()).then(|| settings.node_selector.clone()),
@@ -118,6 +118,7 @@ fn container(plan: &Plan, shape: &Shape<'_>) -> Container {
     let mut mounts = vec![read_only("config", CONFIG_DIRECTORY)];
     let settings = &shape.pod.settings;
     mounts.extend(shape.pod.mounts.iter().map(|mount| read_only(&mount.name, &mount.directory)));
+    mounts.extend(shape.pod.node_folders.iter().map(mounts::of_node));
     mounts.extend(settings.volume_mounts.iter().cloned());
     let mut env = vec![from_field("POD_NAME", "metadata.name"), from_field("NODE_NAME", "spec.nodeName")];
     env.extend(settings.env.iter().cloned());
@@ -174,6 +175,7 @@ fn volumes(shape: &Shape<'_>) -> Vec<Volume> {
         ..Volume::default()
     };
     let own = std::iter::once(config).chain(shape.pod.mounts.iter().map(mounts::volume));
+    let own = own.chain(shape.pod.node_folders.iter().map(mounts::node_volume));
     own.chain(shape.pod.settings.volumes.iter().cloned()).collect()
 }
 
@@ -195,14 +197,18 @@ fn from_field(name: &str, path: &str) -> EnvVar {
     }
 }
 
-/// The restricted Pod Security Standard.
-fn pod_security() -> PodSecurityContext {
+/// The restricted Pod Security Standard; or root, without any capability, where folders of the node are seen: the files
+/// of the kubelet are readable to root alone.
+fn pod_security(pod: &plan::Pod) -> PodSecurityContext {
+    let seccomp = SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() };
+    let is_root = !pod.node_folders.is_empty();
+    let user = if is_root { 0 } else { USER };
     PodSecurityContext {
-        run_as_non_root: Some(true),
-        run_as_user: Some(USER),
-        run_as_group: Some(USER),
-        fs_group: Some(USER),
-        seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),
+        run_as_non_root: (!is_root).then_some(true),
+        run_as_user: Some(user),
+        run_as_group: Some(user),
+        fs_group: (!is_root).then_some(USER),
+        seccomp_profile: Some(seccomp),
         ..PodSecurityContext::default()
     }
 }

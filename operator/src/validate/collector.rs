@@ -3,12 +3,12 @@
 
 use crds::{
     config::{self, CollectorConfig, Role},
-    v1alpha1::{Agent, Auth, Authority, ClickHouse, ClickHouseTls, Gateway, Otlp},
+    v1alpha1::{Agent, Auth, Authority, ClickHouse, ClickHouseTls, ContainerLogs, Gateway, Otlp},
 };
 
 use crate::{
     names,
-    plan::Mount,
+    plan::{Mount, NodeFolder},
     references::{CERTIFICATE_KEYS, Referent},
 };
 
@@ -16,6 +16,7 @@ use crate::{
 pub(super) struct Files {
     pub config: CollectorConfig,
     pub mounts: Vec<Mount>,
+    pub node_folders: Vec<NodeFolder>,
 }
 
 pub(super) fn gateway(clickhouse: &ClickHouse, gateway: &Gateway) -> Files {
@@ -28,7 +29,7 @@ pub(super) fn gateway(clickhouse: &ClickHouse, gateway: &Gateway) -> Files {
         shutdown: gateway.shutdown.unwrap_or_default(),
         ..empty(Role::Gateway)
     };
-    Files { config, mounts: mounts.0 }
+    Files { config, mounts: mounts.0, node_folders: Vec::new() }
 }
 
 pub(super) fn agent(name: &str, namespace: &str, agent: &Agent) -> Files {
@@ -38,14 +39,38 @@ pub(super) fn agent(name: &str, namespace: &str, agent: &Agent) -> Files {
     let mut forward = config::Forward::to(format!("http://{host}:4317"));
     forward.timeout = wanted.timeout.unwrap_or(forward.timeout);
     forward.retry_for = wanted.retry_for.unwrap_or(forward.retry_for);
+    let container_logs = agent.container_logs.as_ref().map(container_logs);
+    let node_folders = container_logs.iter().flat_map(|logs| log_folders(name, namespace, logs)).collect();
     let config = CollectorConfig {
         forward: Some(forward),
-        receivers: receivers(agent.otlp.as_ref(), agent.auth.as_ref(), &mut mounts),
+        receivers: config::Receivers {
+            container_logs,
+            ..receivers(agent.otlp.as_ref(), agent.auth.as_ref(), &mut mounts)
+        },
         limits: agent.limits.unwrap_or_default(),
         shutdown: agent.shutdown.unwrap_or_default(),
         ..empty(Role::Agent)
     };
-    Files { config, mounts: mounts.0 }
+    Files { config, mounts: mounts.0, node_folders }
+}
+
+fn container_logs(wanted: &ContainerLogs) -> config::ContainerLogs {
+    let defaults = config::ContainerLogs::default();
+    config::ContainerLogs {
+        namespaces: wanted.namespaces.clone().unwrap_or_default(),
+        start_at: wanted.start_at.unwrap_or_default(),
+        max_line_bytes: wanted.max_line_bytes.unwrap_or(defaults.max_line_bytes),
+        ..defaults
+    }
+}
+
+/// Positions have a folder for each resource: the agents of two must not share them.
+fn log_folders(name: &str, namespace: &str, logs: &config::ContainerLogs) -> [NodeFolder; 2] {
+    let (pods, state) = (logs.directory.clone(), logs.state_directory.clone());
+    [
+        NodeFolder { name: "pod-logs", on_node: pods.clone(), in_pod: pods, is_written: false },
+        NodeFolder { name: "state", on_node: format!("{state}/{namespace}/{name}"), in_pod: state, is_written: true },
+    ]
 }
 
 fn destination(clickhouse: &ClickHouse, mounts: &mut Mounts) -> config::ClickHouse {

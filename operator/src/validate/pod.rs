@@ -11,8 +11,7 @@ use serde_json::{Value, json};
 use super::{resources, strict};
 use crate::{
     desired::{COLLECTOR, merge_key, overlay},
-    labels,
-    plan::{self, Mount},
+    labels, plan,
 };
 
 /// Set by the operator in every collector.
@@ -45,9 +44,9 @@ fn service(wanted: Option<&Service>) -> plan::Service {
     }
 }
 
-/// `field` is the role's block, `mounts` what the operator mounts by itself.
-pub(super) fn problems(field: &str, wanted: &PodSettings, mounts: &[Mount]) -> Vec<Problem> {
-    let mut found = volumes(field, &wanted.volumes, mounts);
+/// `field` is the role's block, `pod` has what the operator mounts by itself.
+pub(super) fn problems(field: &str, wanted: &PodSettings, pod: &plan::Pod) -> Vec<Problem> {
+    let mut found = volumes(field, &wanted.volumes, pod);
     for (index, variable) in wanted.env.iter().enumerate() {
         if OWN_ENVIRONMENT.contains(&variable.name.as_str()) {
             let message = format!("{} is set by the operator; use another name", variable.name);
@@ -70,7 +69,9 @@ pub(super) fn problems(field: &str, wanted: &PodSettings, mounts: &[Mount]) -> V
     found
 }
 
-fn volumes(field: &str, volumes: &[Value], mounts: &[Mount]) -> Vec<Problem> {
+fn volumes(field: &str, volumes: &[Value], pod: &plan::Pod) -> Vec<Problem> {
+    let mounts = pod.mounts.iter().map(|mount| mount.name.as_str());
+    let own: Vec<_> = mounts.chain(pod.node_folders.iter().map(|folder| folder.name)).chain(["config"]).collect();
     let mut found = Vec::new();
     for (index, volume) in volumes.iter().enumerate() {
         let field = format!("{field}.volumes[{index}]");
@@ -78,7 +79,7 @@ fn volumes(field: &str, volumes: &[Value], mounts: &[Mount]) -> Vec<Problem> {
             found.extend(problems);
         }
         let name = volume["name"].as_str().unwrap_or_default();
-        let is_own = name == "config" || mounts.iter().any(|mount| mount.name == name);
+        let is_own = own.contains(&name);
         let is_twice = volumes[..index].iter().any(|earlier| earlier["name"] == name);
         if name.is_empty() || is_own || is_twice {
             let message = format!("{name:?} is empty or taken; give the volume a name of its own");

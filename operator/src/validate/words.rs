@@ -3,7 +3,7 @@
 use crds::{config::Role, problem::Problem};
 
 /// Fields of the file that stand elsewhere in the spec; the first that fits is taken.
-const MOVED: [(&str, &str); 7] = [
+const MOVED: [(&str, &str); 8] = [
     ("clickhouse.tls.caFile", "clickhouse.tls.ca"),
     ("clickhouse.tls.certFile", "clickhouse.tls.clientCertificate"),
     ("clickhouse", "clickhouse"),
@@ -11,6 +11,7 @@ const MOVED: [(&str, &str); 7] = [
     ("receivers.otlp.auth.tokenFiles", "{role}.auth.tokens"),
     ("receivers.otlp.auth", "{role}.auth"),
     ("receivers.otlp", "{role}.otlp"),
+    ("receivers.containerLogs", "{role}.containerLogs"),
 ];
 
 pub(super) fn of_the_spec(role: Role, problem: Problem) -> Problem {

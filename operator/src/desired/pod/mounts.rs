@@ -1,8 +1,13 @@
-//! Keys of Secrets and ConfigMaps as files of a pod. Pure.
+//! Keys of Secrets and ConfigMaps, and folders of the node, in a pod. Pure.
 
-use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, KeyToPath, SecretVolumeSource, Volume};
+use k8s_openapi::api::core::v1::{
+    ConfigMapVolumeSource, HostPathVolumeSource, KeyToPath, SecretVolumeSource, Volume, VolumeMount,
+};
 
-use crate::{plan::Mount, references::Referent};
+use crate::{
+    plan::{Mount, NodeFolder},
+    references::Referent,
+};
 
 /// Readable by the pod's user and its group, and by nobody else.
 const MODE: i32 = 0o440;
@@ -30,5 +35,20 @@ pub(super) fn volume(mount: &Mount) -> Volume {
             }),
             ..volume
         },
+    }
+}
+
+pub(super) fn node_volume(folder: &NodeFolder) -> Volume {
+    let kind = if folder.is_written { "DirectoryOrCreate" } else { "Directory" };
+    let source = HostPathVolumeSource { path: folder.on_node.clone(), type_: Some(kind.to_owned()) };
+    Volume { name: folder.name.to_owned(), host_path: Some(source), ..Volume::default() }
+}
+
+pub(super) fn of_node(folder: &NodeFolder) -> VolumeMount {
+    VolumeMount {
+        name: folder.name.to_owned(),
+        mount_path: folder.in_pod.clone(),
+        read_only: (!folder.is_written).then_some(true),
+        ..VolumeMount::default()
     }
 }
