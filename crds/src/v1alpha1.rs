@@ -17,6 +17,7 @@ mod otlp;
 mod pod;
 mod reference;
 mod scaling;
+mod spool;
 mod status;
 mod workload;
 
@@ -28,6 +29,7 @@ pub use otlp::{Auth, Cors, Grpc, Http, Oidc, Otlp, Tls};
 pub use pod::{Image, PullPolicy, PullSecret, Resources};
 pub use reference::{Authority, Certificate, SecretKey};
 pub use scaling::Autoscaling;
+pub use spool::{Spool, VolumeClaim};
 pub use status::{Endpoints, RoleStatus, Status, condition};
 pub use workload::{DisruptionBudget, PodSettings, Service, ServiceType, UpdateStrategy};
 
@@ -83,7 +85,7 @@ pub struct ClickStackCollectorSpec {
     pub paused: bool,
     /// Where telemetry is stored.
     pub clickhouse: ClickHouse,
-    /// Collectors that write to ClickHouse, as a Deployment with a Service.
+    /// Collectors that write to ClickHouse, as a Deployment (or a StatefulSet, see `spool`) with a Service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<Gateway>,
     /// Collectors on every node, as a DaemonSet; they take OTLP from the node's pods and forward it to the gateway.

@@ -3,7 +3,7 @@
 //! Comes in: what should be and what is. Goes out: nothing, when both agree: an object that says already what is
 //! wanted is not written. Must not touch what the resource does not own.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use crds::v1alpha1::{ClickStackCollector, Status};
 use futures::future::try_join_all;
@@ -23,12 +23,17 @@ use crate::{
 };
 
 mod current;
+mod fixed;
 mod replicas;
 mod surplus;
 
 pub use current::is_current;
 use replicas::with_replicas;
 pub use surplus::surplus;
+
+/// How long a workload may take to let go of its pods: the garbage collector is one request behind.
+const GONE_WITHIN: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The owner of every field the operator sets.
 const FIELD_MANAGER: &str = "clickstack-operator";
@@ -43,6 +48,8 @@ pub enum Error {
     Taken { kind: &'static str, name: String },
     #[error("cannot write {kind} {name}")]
     Write { kind: &'static str, name: String, source: kube::Error },
+    #[error("{kind} {name} must be made anew, and the old one is still being deleted after {GONE_WITHIN:?}")]
+    Leaving { kind: &'static str, name: String },
     #[error("cannot delete {kind} {name}")]
     Delete { kind: &'static str, name: String, source: kube::Error },
     #[error("cannot write status")]
@@ -86,6 +93,9 @@ impl Writer {
         let live = live.iter().find(|live| live.kind == child.kind && live.name == child.name);
         match live {
             Some(live) if is_current(&child.object, &live.object) => return Ok(()),
+            Some(live) if fixed::is_in_the_way(child.kind, &child.object, &live.object) => {
+                self.leave_pods_alone(plan, live).await?;
+            }
             Some(_) => {}
             None => self.must_be_free(plan, child).await?,
         }
@@ -110,6 +120,30 @@ impl Writer {
         match found {
             Some(found) if !was_made_for(&found, plan) => Err(Error::Taken { kind, name }),
             _ => Ok(()),
+        }
+    }
+
+    /// Deletes a workload without its pods, which the one of the same name takes over; ends when the name is free.
+    async fn leave_pods_alone(&self, plan: &Plan, live: &Live) -> Result<(), Error> {
+        let (kind, name) = (live.kind.as_str(), live.name.clone());
+        tracing::info!(namespace = plan.namespace, kind, name, "makes anew, around its pods");
+        self.metrics.wrote(kind, "delete");
+        let api = self.api(live.kind, &plan.namespace);
+        match api.delete(&name, &DeleteParams::orphan()).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
+            Err(source) => return Err(Error::Delete { kind, name, source }),
+            Ok(_) => {}
+        }
+        let end = tokio::time::Instant::now() + GONE_WITHIN;
+        loop {
+            let found = api.get_metadata_opt(&name).await;
+            if found.map_err(|source| Error::Read { kind, name: name.clone(), source })?.is_none() {
+                return Ok(());
+            }
+            if tokio::time::Instant::now() >= end {
+                return Err(Error::Leaving { kind, name });
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 

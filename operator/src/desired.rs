@@ -6,7 +6,7 @@ use crds::config::Role;
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
-        apps::v1::{DaemonSet, Deployment},
+        apps::v1::{DaemonSet, Deployment, StatefulSet},
         autoscaling::v2::HorizontalPodAutoscaler,
         core::v1::{ConfigMap, Service, ServiceAccount},
         networking::v1::NetworkPolicy,
@@ -37,7 +37,7 @@ mod pod;
 mod scaler;
 mod service;
 
-pub use pod::COLLECTOR;
+pub use pod::{COLLECTOR, CONFIG};
 
 /// The kinds of children there are.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -49,6 +49,7 @@ pub enum Kind {
     NetworkPolicy,
     HorizontalPodAutoscaler,
     Deployment,
+    StatefulSet,
     DaemonSet,
 }
 
@@ -81,7 +82,7 @@ pub fn desired(plan: &Plan) -> Vec<Child> {
 }
 
 impl Kind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ServiceAccount,
         Self::ConfigMap,
         Self::Service,
@@ -89,6 +90,7 @@ impl Kind {
         Self::NetworkPolicy,
         Self::HorizontalPodAutoscaler,
         Self::Deployment,
+        Self::StatefulSet,
         Self::DaemonSet,
     ];
 
@@ -101,13 +103,14 @@ impl Kind {
             Self::NetworkPolicy => "NetworkPolicy",
             Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
             Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
             Self::DaemonSet => "DaemonSet",
         }
     }
 
     /// Whether it starts pods, and so must come after what pods need.
     pub const fn is_workload(self) -> bool {
-        matches!(self, Self::Deployment | Self::DaemonSet)
+        matches!(self, Self::Deployment | Self::StatefulSet | Self::DaemonSet)
     }
 
     pub fn api_resource(self) -> ApiResource {
@@ -119,6 +122,7 @@ impl Kind {
             Self::NetworkPolicy => ApiResource::erase::<NetworkPolicy>(&()),
             Self::HorizontalPodAutoscaler => ApiResource::erase::<HorizontalPodAutoscaler>(&()),
             Self::Deployment => ApiResource::erase::<Deployment>(&()),
+            Self::StatefulSet => ApiResource::erase::<StatefulSet>(&()),
             Self::DaemonSet => ApiResource::erase::<DaemonSet>(&()),
         }
     }

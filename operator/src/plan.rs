@@ -8,7 +8,7 @@ use k8s_openapi::{
         core::v1::{Affinity, EnvVar, ResourceRequirements, Toleration, TopologySpreadConstraint, Volume, VolumeMount},
         networking::v1::{NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer},
     },
-    apimachinery::pkg::{apis::meta::v1::OwnerReference, util::intstr::IntOrString},
+    apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::OwnerReference, util::intstr::IntOrString},
 };
 use serde_json::Value;
 
@@ -40,6 +40,7 @@ pub struct Gateway {
     pub replicas: Replicas,
     pub rollout: Rollout,
     pub disruption_budget: DisruptionBudget,
+    pub spool: Option<Spool>,
     pub pod: Pod,
 }
 
@@ -86,6 +87,20 @@ pub struct Service {
     pub type_: &'static str,
     pub annotations: BTreeMap<String, String>,
     pub load_balancer_class: Option<String>,
+}
+
+/// The volume of a gateway's spool.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spool {
+    pub directory: String,
+    pub volume: Quantity,
+    /// None: an emptyDir.
+    pub claim: Option<Claim>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    pub storage_class: Option<String>,
 }
 
 /// How many pods there are.
@@ -167,6 +182,13 @@ impl Ports {
     /// The numbers OTLP has by convention, and always has inside a pod.
     pub const GRPC: u16 = 4317;
     pub const HTTP: u16 = 4318;
+}
+
+impl Gateway {
+    /// Whether each of them has a volume of its own.
+    pub fn has_claims(&self) -> bool {
+        self.spool.as_ref().is_some_and(|spool| spool.claim.is_some())
+    }
 }
 
 impl Plan {

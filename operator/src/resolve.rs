@@ -4,7 +4,7 @@
 //! a Secret only the names of its keys and its version leave this module.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -16,10 +16,7 @@ use crds::{
 };
 use k8s_openapi::{
     NamespaceResourceScope,
-    api::{
-        apps::v1::{DaemonSet, Deployment},
-        core::v1::{self, Pod},
-    },
+    api::core::v1::{self, Pod},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
     jiff::Timestamp,
 };
@@ -35,7 +32,7 @@ use crate::{
     desired::Kind,
     labels,
     references::{Content, Found, Reference, Referent, references},
-    status::{Observed, Workload, pods},
+    status::{Observed, Workload, pods, workload},
     watch::{Caches, Guarded},
 };
 
@@ -128,6 +125,7 @@ impl Reader {
                 Kind::NetworkPolicy => self.watched(&self.caches.network_policies, &namespace, &uid),
                 Kind::HorizontalPodAutoscaler => self.watched(&self.caches.autoscalers, &namespace, &uid),
                 Kind::Deployment => self.watched(&self.caches.deployments, &namespace, &uid),
+                Kind::StatefulSet => self.watched(&self.caches.stateful_sets, &namespace, &uid),
                 Kind::DaemonSet => self.watched(&self.caches.daemon_sets, &namespace, &uid),
             };
             let written = self.caches.unseen.all(kind.as_str(), &namespace);
@@ -141,19 +139,23 @@ impl Reader {
     pub fn observed(&self, resource: &impl Resource, now: Timestamp) -> Vec<Observed> {
         let pods = self.pods(resource);
         let children = self.children(resource);
-        let workloads = children.iter().filter_map(|child| workload(child).map(|found| (child, found)));
-        workloads
-            .filter_map(|(child, (role, mut workload))| {
-                // A workload that is going away has nothing to say.
-                child.object["metadata"]["deletionTimestamp"].is_null().then(|| {
-                    let of_role = pods.iter().filter(|pod| labels::role_of(pod.labels()) == Some(role));
-                    let summary = pods::summary(of_role.map(AsRef::as_ref), now);
-                    let mut troubles = summary.troubles;
-                    troubles.append(&mut workload.troubles);
-                    Observed { role, workload, steady_pods: summary.steady, troubles, settles_in: summary.settles_in }
-                })
-            })
-            .collect()
+        let mut roles: BTreeMap<Role, Vec<(String, Workload)>> = BTreeMap::new();
+        // A workload that is going away has nothing to say.
+        let is_staying = |child: &&Live| child.object["metadata"]["deletionTimestamp"].is_null();
+        for child in children.iter().filter(is_staying) {
+            let Some((role, found)) = workload::read(child.kind, &child.object) else { continue };
+            let created = child.object["metadata"]["creationTimestamp"].as_str().unwrap_or_default().to_owned();
+            roles.entry(role).or_default().push((created, found));
+        }
+        let seen = roles.into_iter().filter_map(|(role, workloads)| Some((role, newest(workloads)?)));
+        seen.map(|(role, mut workload)| {
+            let of_role = pods.iter().filter(|pod| labels::role_of(pod.labels()) == Some(role));
+            let summary = pods::summary(of_role.map(AsRef::as_ref), now);
+            let mut troubles = summary.troubles;
+            troubles.append(&mut workload.troubles);
+            Observed { role, workload, steady_pods: summary.steady, troubles, settles_in: summary.settles_in }
+        })
+        .collect()
     }
 
     /// The status last written, which the watch may not have brought yet.
@@ -250,21 +252,16 @@ fn merged(watched: Vec<Value>, written: impl Iterator<Item = Value>) -> HashMap<
     objects
 }
 
+/// The workload of a role. One that it takes over from counts as pods of an earlier generation, even if it has none: it
+/// is still there.
+fn newest(mut workloads: Vec<(String, Workload)>) -> Option<Workload> {
+    workloads.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let (_, newest) = workloads.pop()?;
+    let earlier: i32 = workloads.iter().map(|(_, workload)| workload.total.max(1)).sum();
+    Some(Workload { total: newest.total + earlier, ..newest })
+}
+
 fn is_owned(object: &Value, uid: &str) -> bool {
     let owners = object["metadata"]["ownerReferences"].as_array();
     owners.into_iter().flatten().any(|owner| owner["uid"] == uid)
-}
-
-fn workload(child: &Live) -> Option<(Role, Workload)> {
-    match child.kind {
-        Kind::Deployment => {
-            let deployment: Deployment = serde_json::from_value(child.object.clone()).ok()?;
-            Some((Role::Gateway, Workload::from(&deployment)))
-        }
-        Kind::DaemonSet => {
-            let daemon_set: DaemonSet = serde_json::from_value(child.object.clone()).ok()?;
-            Some((Role::Agent, Workload::from(&daemon_set)))
-        }
-        _ => None,
-    }
 }

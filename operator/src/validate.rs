@@ -23,6 +23,7 @@ mod pod;
 mod resources;
 mod rollout;
 mod scaling;
+mod spool;
 mod strict;
 mod words;
 
@@ -72,6 +73,7 @@ fn plan(resource: &ClickStackCollector, wanted: &[Reference], found: &Found, def
         plan::Gateway {
             replicas: scaling::of(gateway),
             rollout: rollout::of_gateways(gateway.update_strategy.as_ref()),
+            spool: gateway.spool.as_ref().map(spool::of_pod),
             disruption_budget: rollout::budget(gateway.disruption_budget.as_ref()),
             pod: pod(Role::Gateway, files, gateway.otlp.as_ref(), &gateway.pod),
         }
@@ -113,6 +115,7 @@ fn problems(resource: &ClickStackCollector, plan: &Plan) -> Vec<Problem> {
     found.extend(image::problem(resource.spec.image.as_ref()));
     found.extend(plan.gateway.as_ref().and_then(|gateway| scaling::problem(&gateway.replicas)));
     found.extend(rollout::problems(plan));
+    found.extend(resource.spec.gateway.as_ref().and_then(spool::problem));
     let spec = &resource.spec;
     let settings = [
         (Role::Gateway, spec.gateway.as_ref().map(|gateway| &gateway.pod)),

@@ -10,7 +10,7 @@ use futures::{Stream, StreamExt as _, TryStreamExt as _, future};
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
-        apps::v1::{DaemonSet, Deployment},
+        apps::v1::{DaemonSet, Deployment, StatefulSet},
         autoscaling::v2::HorizontalPodAutoscaler,
         core::v1::{ConfigMap, Pod, PodStatus, Secret, Service, ServiceAccount},
         networking::v1::NetworkPolicy,
@@ -54,6 +54,7 @@ pub struct Caches {
     pub network_policies: Store<NetworkPolicy>,
     pub autoscalers: Store<HorizontalPodAutoscaler>,
     pub deployments: Store<Deployment>,
+    pub stateful_sets: Store<StatefulSet>,
     pub daemon_sets: Store<DaemonSet>,
     pub pods: Store<Pod>,
     /// Names and versions of Secrets, and of ConfigMaps of others. Their contents are not watched.
@@ -105,6 +106,7 @@ pub fn watch(client: &Client, namespace: Option<&str>) -> (Controller<Guarded>, 
     let (network_policies, policies) = source.objects(Some(Kind::NetworkPolicy), ours.clone(), |_| {});
     let (autoscalers, scalers) = source.objects(Some(Kind::HorizontalPodAutoscaler), ours.clone(), |_| {});
     let (deployments, gateways) = source.objects(Some(Kind::Deployment), ours.clone(), |_| {});
+    let (stateful_sets, sets) = source.objects(Some(Kind::StatefulSet), ours.clone(), |_| {});
     let (daemon_sets, agents) = source.objects(Some(Kind::DaemonSet), ours.clone(), |_| {});
     let (pods, pod_events) = source.objects(None, ours, prune_pod);
     let (secrets, secret_events) = source.objects(None, everything, prune_metadata);
@@ -122,6 +124,7 @@ pub fn watch(client: &Client, namespace: Option<&str>) -> (Controller<Guarded>, 
         .owns_stream(policies)
         .owns_stream(scalers)
         .owns_stream(gateways)
+        .owns_stream(sets)
         .owns_stream(agents)
         .watches_stream(pod_events, |pod: Pod| resource_of(&pod))
         .watches_stream(secret_events, move |secret| users_of(&secret_readers, &secret, Referent::Secret))
@@ -135,6 +138,7 @@ pub fn watch(client: &Client, namespace: Option<&str>) -> (Controller<Guarded>, 
         network_policies,
         autoscalers,
         deployments,
+        stateful_sets,
         daemon_sets,
         pods,
         secrets,

@@ -12,7 +12,7 @@ pub fn is_current(desired: &Value, live: &Value) -> bool {
 }
 
 /// `field` is the name of the field that holds both.
-fn is_within(field: &str, desired: &Value, live: &Value) -> bool {
+pub(super) fn is_within(field: &str, desired: &Value, live: &Value) -> bool {
     match (desired, live) {
         (Value::Object(desired), Value::Object(live)) => is_object_within(field, desired, live),
         (Value::Array(desired), Value::Array(live)) => is_list_within(field, desired, live),

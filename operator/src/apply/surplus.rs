@@ -1,23 +1,25 @@
 //! Which children are no longer wanted. Pure.
 //!
 //! Comes in: children this resource owns, and nothing else. Of the configurations a role has left behind, the newest
-//! stay, so that pods of an older revision can still start.
+//! stay, so that pods of an older revision can still start. A workload whose place another kind takes stays until that
+//! one is rolled out.
 
 use crate::{
     desired::{Child, Kind},
     labels,
     resolve::Live,
+    status::workload,
 };
 
 /// As many as the workloads keep revisions.
 const HISTORY: usize = 3;
 
-pub fn surplus<'a>(live: &'a [Live], desired: &[Child]) -> Vec<&'a Live> {
+pub fn surplus<'a>(all: &'a [Live], desired: &[Child]) -> Vec<&'a Live> {
     let is_wanted = |live: &Live| desired.iter().any(|child| child.kind == live.kind && child.name == live.name);
-    let (mut old_configs, mut others): (Vec<_>, Vec<_>) = live
+    let (mut old_configs, mut others): (Vec<_>, Vec<_>) = all
         .iter()
         .filter(|live| !is_wanted(live) && live.object["metadata"]["deletionTimestamp"].is_null())
-        .filter(|live| component(live).is_some())
+        .filter(|live| component(live).is_some() && !is_needed(live, all, desired))
         .partition(|live| {
             live.kind == Kind::ConfigMap && desired.iter().any(|child| Some(child.role.as_str()) == component(live))
         });
@@ -26,6 +28,14 @@ pub fn surplus<'a>(live: &'a [Live], desired: &[Child]) -> Vec<&'a Live> {
         others.extend(old_configs.iter().filter(|live| component(live) == Some(role)).skip(HISTORY));
     }
     others
+}
+
+fn is_needed(live: &Live, all: &[Live], desired: &[Child]) -> bool {
+    let takes_over = |child: &&Child| child.kind.is_workload() && Some(child.role.as_str()) == component(live);
+    let Some(successor) = desired.iter().find(takes_over).filter(|_| live.kind.is_workload()) else { return false };
+    let successor = all.iter().find(|found| found.kind == successor.kind && found.name == successor.name);
+    let successor = successor.and_then(|found| workload::read(found.kind, &found.object));
+    !successor.is_some_and(|(_, workload)| workload.is_rolled_out())
 }
 
 /// Seconds in RFC 3339 sort as they pass.

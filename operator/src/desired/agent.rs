@@ -31,6 +31,7 @@ fn daemon_set(plan: &Plan, agent: &Agent, config_name: String) -> Child {
         config_name,
         pod: &agent.pod,
         host_port: agent.host_port,
+        spool: None,
         tolerations: vec![Toleration { operator: Some("Exists".to_owned()), ..Toleration::default() }],
         spread: Vec::new(),
     };

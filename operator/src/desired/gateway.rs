@@ -1,10 +1,11 @@
-//! The gateway role: a Deployment that never has fewer ready pods than asked for while it rolls.
+//! The gateway role: a Deployment that never has fewer ready pods than asked for while it rolls, or a StatefulSet where
+//! each pod has a volume of its own.
 
 use crds::config::Role;
 use k8s_openapi::{
     api::{
         apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment},
-        core::v1::TopologySpreadConstraint,
+        core::v1::{PodTemplateSpec, TopologySpreadConstraint},
     },
     apimachinery::pkg::apis::meta::v1::LabelSelector,
 };
@@ -15,6 +16,8 @@ use crate::{
     plan::{Gateway, Plan, Replicas, Rollout},
 };
 
+mod stateful;
+
 pub(super) fn children(plan: &Plan, gateway: &Gateway) -> Vec<Child> {
     let (config, config_name) = config_map(plan, &gateway.pod.config);
     let mut children = vec![
@@ -23,30 +26,38 @@ pub(super) fn children(plan: &Plan, gateway: &Gateway) -> Vec<Child> {
         service::gateway(plan, gateway),
         service::gateway_pods(plan, gateway),
         disruption::budget(plan, gateway),
-        deployment(plan, gateway, config_name),
     ];
+    let template = template(plan, gateway, config_name);
+    let (kind, workload) = if gateway.has_claims() {
+        (Kind::StatefulSet, stateful::set(plan, gateway, template))
+    } else {
+        (Kind::Deployment, deployment(plan, gateway, template))
+    };
     if let Replicas::Scaled(scale) = gateway.replicas {
-        children.push(scaler::autoscaler(plan, Kind::Deployment, scale));
+        children.push(scaler::autoscaler(plan, kind, scale));
+        children.push(Child { scale: Some(scale), ..workload });
+    } else {
+        children.push(workload);
     }
     children
 }
 
-fn deployment(plan: &Plan, gateway: &Gateway, config_name: String) -> Child {
+fn template(plan: &Plan, gateway: &Gateway, config_name: String) -> PodTemplateSpec {
     let shape = pod::Shape {
         role: Role::Gateway,
         config_name,
         pod: &gateway.pod,
         host_port: false,
+        spool: gateway.spool.as_ref(),
         tolerations: Vec::new(),
         spread: vec![one_per_node_if_possible()],
     };
-    let template = pod::template(plan, &shape);
-    let (replicas, scale) = match gateway.replicas {
-        Replicas::Fixed(number) => (Some(number), None),
-        Replicas::Scaled(scale) => (None, Some(scale)),
-    };
+    pod::template(plan, &shape)
+}
+
+fn deployment(plan: &Plan, gateway: &Gateway, template: PodTemplateSpec) -> Child {
     let spec = DeploymentSpec {
-        replicas,
+        replicas: number(gateway),
         selector: selector(plan),
         strategy: Some(strategy(&gateway.rollout)),
         revision_history_limit: Some(3),
@@ -58,7 +69,15 @@ fn deployment(plan: &Plan, gateway: &Gateway, config_name: String) -> Child {
         spec: Some(spec),
         status: None,
     };
-    Child { scale, ..child(Kind::Deployment, Role::Gateway, &object) }
+    child(Kind::Deployment, Role::Gateway, &object)
+}
+
+/// None where somebody else decides.
+fn number(gateway: &Gateway) -> Option<i32> {
+    match gateway.replicas {
+        Replicas::Fixed(number) => Some(number),
+        Replicas::Scaled(_) => None,
+    }
 }
 
 fn strategy(rollout: &Rollout) -> DeploymentStrategy {

@@ -24,12 +24,16 @@ use crate::{
 
 mod mounts;
 
+pub(super) use mounts::SPOOL;
+
 pub(super) const OTLP_GRPC: (&str, u16) = ("otlp-grpc", plan::Ports::GRPC);
 pub(super) const OTLP_HTTP: (&str, u16) = ("otlp-http", plan::Ports::HTTP);
 pub(super) const HEALTH: (&str, u16) = ("health", 13133);
 pub(super) const METRICS: (&str, u16) = ("metrics", 8888);
 /// The name of the container.
 pub const COLLECTOR: &str = "collector";
+/// The name of the volume with the collector's file.
+pub const CONFIG: &str = "config";
 const CONFIG_DIRECTORY: &str = "/etc/clickstack";
 /// The image's user.
 const USER: i64 = 10001;
@@ -42,6 +46,7 @@ pub(super) struct Shape<'a> {
     pub config_name: String,
     pub pod: &'a plan::Pod,
     pub host_port: bool,
+    pub spool: Option<&'a plan::Spool>,
     /// What the role has where the person says nothing.
     pub tolerations: Vec<Toleration>,
     pub spread: Vec<TopologySpreadConstraint>,
@@ -115,10 +120,11 @@ fn grace_seconds(shutdown: &Shutdown) -> i64 {
 }
 
 fn container(plan: &Plan, shape: &Shape<'_>) -> Container {
-    let mut mounts = vec![read_only("config", CONFIG_DIRECTORY)];
+    let mut mounts = vec![read_only(CONFIG, CONFIG_DIRECTORY)];
     let settings = &shape.pod.settings;
     mounts.extend(shape.pod.mounts.iter().map(|mount| read_only(&mount.name, &mount.directory)));
     mounts.extend(shape.pod.node_folders.iter().map(mounts::of_node));
+    mounts.extend(shape.spool.map(mounts::spool));
     mounts.extend(settings.volume_mounts.iter().cloned());
     let mut env = vec![from_field("POD_NAME", "metadata.name"), from_field("NODE_NAME", "spec.nodeName")];
     env.extend(settings.env.iter().cloned());
@@ -170,12 +176,13 @@ fn probe(path: &str, initial_delay_seconds: Option<i32>, period_seconds: i32) ->
 
 fn volumes(shape: &Shape<'_>) -> Vec<Volume> {
     let config = Volume {
-        name: "config".to_owned(),
+        name: CONFIG.to_owned(),
         config_map: Some(ConfigMapVolumeSource { name: shape.config_name.clone(), ..ConfigMapVolumeSource::default() }),
         ..Volume::default()
     };
     let own = std::iter::once(config).chain(shape.pod.mounts.iter().map(mounts::volume));
     let own = own.chain(shape.pod.node_folders.iter().map(mounts::node_volume));
+    let own = own.chain(shape.spool.filter(|spool| spool.claim.is_none()).map(mounts::passing));
     own.chain(shape.pod.settings.volumes.iter().cloned()).collect()
 }
 

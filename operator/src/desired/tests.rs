@@ -84,6 +84,12 @@ fn a_scaled_gateway_leaves_its_number_to_the_autoscaler_and_policies_open_what_i
 }
 
 #[test]
+fn a_spool_with_a_claim_makes_a_stateful_set_and_without_one_it_goes_with_the_pod() {
+    golden("spool-claim");
+    golden("spool");
+}
+
+#[test]
 fn everything_wrong_is_told_at_once() {
     golden("invalid");
 }

@@ -1,10 +1,13 @@
-//! A Deployment or a DaemonSet as numbers that mean the same for both. Pure.
+//! A Deployment, a StatefulSet or a DaemonSet as numbers that mean the same for all. Pure.
 //!
 //! Numbers are believed only when the workload's controller has seen the workload's last generation.
 
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, DeploymentCondition};
+use crds::config::Role;
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, DeploymentCondition, StatefulSet};
+use serde_json::Value;
 
 use super::Trouble;
+use crate::desired::{CONFIG, Kind};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Workload {
@@ -22,7 +25,25 @@ pub struct Workload {
     pub troubles: Vec<Trouble>,
 }
 
+/// The role whose pods an object starts, and how it does; none if it starts none.
+pub fn read(kind: Kind, object: &Value) -> Option<(Role, Workload)> {
+    let object = object.clone();
+    match kind {
+        Kind::Deployment => Some((Role::Gateway, Workload::from(&serde_json::from_value::<Deployment>(object).ok()?))),
+        Kind::StatefulSet => {
+            Some((Role::Gateway, Workload::from(&serde_json::from_value::<StatefulSet>(object).ok()?)))
+        }
+        Kind::DaemonSet => Some((Role::Agent, Workload::from(&serde_json::from_value::<DaemonSet>(object).ok()?))),
+        _ => None,
+    }
+}
+
 impl Workload {
+    /// Whether its pods can take over from another workload's.
+    pub fn is_rolled_out(&self) -> bool {
+        self.is_believed && self.rollout_left().is_none() && self.ready.min(self.available) >= self.desired
+    }
+
     /// What is still to do before only pods of the last generation exist.
     pub fn rollout_left(&self) -> Option<String> {
         let Self { desired, updated, total, .. } = self;
@@ -54,6 +75,23 @@ impl From<&Deployment> for Workload {
     }
 }
 
+impl From<&StatefulSet> for Workload {
+    fn from(object: &StatefulSet) -> Self {
+        let status = object.status.clone().unwrap_or_default();
+        let spec = object.spec.as_ref();
+        Self {
+            is_believed: is_believed(status.observed_generation, object.metadata.generation),
+            desired: spec.and_then(|spec| spec.replicas).unwrap_or(1),
+            ready: status.ready_replicas.unwrap_or(0),
+            updated: status.updated_replicas.unwrap_or(0),
+            available: status.available_replicas.unwrap_or(0),
+            total: status.replicas,
+            revision: spec.and_then(|spec| revision(&spec.template)),
+            troubles: Vec::new(),
+        }
+    }
+}
+
 impl From<&DaemonSet> for Workload {
     fn from(object: &DaemonSet) -> Self {
         let status = object.status.clone().unwrap_or_default();
@@ -76,7 +114,8 @@ fn is_believed(observed: Option<i64>, generation: Option<i64>) -> bool {
 
 fn revision(template: &k8s_openapi::api::core::v1::PodTemplateSpec) -> Option<String> {
     let volumes = template.spec.as_ref()?.volumes.as_ref()?;
-    volumes.iter().find_map(|volume| volume.config_map.as_ref()).map(|source| source.name.clone())
+    let config = volumes.iter().find(|volume| volume.name == CONFIG)?;
+    config.config_map.as_ref().map(|source| source.name.clone())
 }
 
 /// Pods that cannot even be made (a quota, an admission webhook) show nowhere else.

@@ -6,6 +6,7 @@ use crds::{
     v1alpha1::{Agent, Auth, Authority, ClickHouse, ClickHouseTls, ContainerLogs, Gateway, Otlp},
 };
 
+use super::spool;
 use crate::{
     names,
     plan::{Mount, NodeFolder},
@@ -25,6 +26,7 @@ pub(super) fn gateway(clickhouse: &ClickHouse, gateway: &Gateway) -> Files {
         clickhouse: Some(destination(clickhouse, &mut mounts)),
         receivers: receivers(gateway.otlp.as_ref(), gateway.auth.as_ref(), &mut mounts),
         blocks: gateway.blocks.unwrap_or_default(),
+        spool: gateway.spool.as_ref().map(spool::of_collector),
         limits: gateway.limits.unwrap_or_default(),
         shutdown: gateway.shutdown.unwrap_or_default(),
         ..empty(Role::Gateway)

@@ -71,7 +71,8 @@ pub(super) fn problems(field: &str, wanted: &PodSettings, pod: &plan::Pod) -> Ve
 
 fn volumes(field: &str, volumes: &[Value], pod: &plan::Pod) -> Vec<Problem> {
     let mounts = pod.mounts.iter().map(|mount| mount.name.as_str());
-    let own: Vec<_> = mounts.chain(pod.node_folders.iter().map(|folder| folder.name)).chain(["config"]).collect();
+    let own: Vec<_> =
+        mounts.chain(pod.node_folders.iter().map(|folder| folder.name)).chain(["config", "spool"]).collect();
     let mut found = Vec::new();
     for (index, volume) in volumes.iter().enumerate() {
         let field = format!("{field}.volumes[{index}]");

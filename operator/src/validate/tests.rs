@@ -136,6 +136,9 @@ fn pod_settings_that_cannot_work_name_their_field() {
         ("{podTemplate: {spec: {containers: [{name: collector, $patch: delete}]}}}", "podTemplate.spec.containers"),
         ("{podTemplate: {spec: {hostNetwork: [1]}}}", "podTemplate"),
         ("{podTemplate: []}", "podTemplate"),
+        ("{spool: {size: 1Mi}}", "spool.size"),
+        ("{volumes: [{name: spool, emptyDir: {}}]}", "volumes[0].name"),
+        ("{spool: {size: 1Gi, volumeClaim: {}}, updateStrategy: {maxUnavailable: 2}}", "updateStrategy"),
     ] {
         assert_eq!(gateway_problems(block), [format!("spec.gateway.{field}")], "{block}");
     }

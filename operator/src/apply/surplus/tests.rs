@@ -41,3 +41,21 @@ fn what_is_wanted_or_not_labelled_as_ours_stays() {
     let all = [live(Kind::Deployment, "g", "gateway", 0), foreign];
     assert!(surplus(&all, &[wanted(Kind::Deployment, "g", Role::Gateway)]).is_empty());
 }
+
+#[test]
+fn a_workload_stays_until_the_one_that_takes_its_place_is_rolled_out() {
+    let old = live(Kind::Deployment, "g", "gateway", 0);
+    let desired = [wanted(Kind::StatefulSet, "g", Role::Gateway)];
+    assert!(surplus(std::slice::from_ref(&old), &desired).is_empty());
+    let mut new = live(Kind::StatefulSet, "g", "gateway", 1);
+    new.object["metadata"]["generation"] = json!(1);
+    new.object["spec"] = json!({"replicas": 1, "selector": {}, "template": {}});
+    for (ready, gone) in [(0, vec![]), (1, vec!["g"])] {
+        new.object["status"] = json!({
+            "observedGeneration": 1, "replicas": 1, "readyReplicas": ready, "availableReplicas": ready,
+            "updatedReplicas": 1,
+        });
+        assert_eq!(names(surplus(&[old.clone(), new.clone()], &desired)), gone);
+    }
+    assert_eq!(names(surplus(&[old], &[wanted(Kind::DaemonSet, "a", Role::Agent)])), ["g"]);
+}

@@ -1,11 +1,12 @@
-//! Keys of Secrets and ConfigMaps, and folders of the node, in a pod. Pure.
+//! Keys of Secrets and ConfigMaps, folders of the node, and the spool, in a pod. Pure.
 
 use k8s_openapi::api::core::v1::{
-    ConfigMapVolumeSource, HostPathVolumeSource, KeyToPath, SecretVolumeSource, Volume, VolumeMount,
+    ConfigMapVolumeSource, EmptyDirVolumeSource, HostPathVolumeSource, KeyToPath, SecretVolumeSource, Volume,
+    VolumeMount,
 };
 
 use crate::{
-    plan::{Mount, NodeFolder},
+    plan::{Mount, NodeFolder, Spool},
     references::Referent,
 };
 
@@ -51,4 +52,17 @@ pub(super) fn of_node(folder: &NodeFolder) -> VolumeMount {
         read_only: (!folder.is_written).then_some(true),
         ..VolumeMount::default()
     }
+}
+
+/// Of the volume and of the claims behind it.
+pub const SPOOL: &str = "spool";
+
+pub(super) fn spool(spool: &Spool) -> VolumeMount {
+    VolumeMount { name: SPOOL.to_owned(), mount_path: spool.directory.clone(), ..VolumeMount::default() }
+}
+
+/// A spool that goes with its pod.
+pub(super) fn passing(spool: &Spool) -> Volume {
+    let source = EmptyDirVolumeSource { size_limit: Some(spool.volume.clone()), ..EmptyDirVolumeSource::default() };
+    Volume { name: SPOOL.to_owned(), empty_dir: Some(source), ..Volume::default() }
 }

@@ -1,0 +1,31 @@
+//! `spec.gateway.spool`: where gateways keep deliveries until their rows are stored.
+
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::quantity::ByteSize;
+
+/// With it, an answer means "on the gateway's disk", and an outage of ClickHouse holds up no sender until the spool is
+/// full.
+#[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Spool {
+    /// Bytes each gateway may keep; the volume is a quarter larger. At least four times `limits.requestBytes`.
+    pub size: ByteSize,
+    /// Present: each gateway has a PersistentVolumeClaim of its own and is part of a StatefulSet, so that what it keeps
+    /// outlives the pod and its node. Claims stay when gateways are removed: they may hold rows. Absent: an emptyDir,
+    /// which outlives the container but not the pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_claim: Option<VolumeClaim>,
+}
+
+/// What volumes are asked for. A change makes the StatefulSet anew around its pods; claims that are there stay as they
+/// are.
+#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct VolumeClaim {
+    /// Name of the StorageClass. Absent: the cluster's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub storage_class_name: Option<String>,
+}

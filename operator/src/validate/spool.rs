@@ -1,0 +1,52 @@
+//! A gateway's spool: for the collector a folder and a size, for the pod a volume. Pure.
+
+use crds::{
+    config,
+    problem::Problem,
+    quantity::ByteSize,
+    v1alpha1::{Gateway, Spool},
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+use crate::plan;
+
+const DIRECTORY: &str = "/var/lib/clickstack/spool";
+
+pub(super) fn of_collector(wanted: &Spool) -> config::Spool {
+    config::Spool { directory: DIRECTORY.to_owned(), size: wanted.size }
+}
+
+/// A quarter more than the spool takes: for dead letters and for what a file system takes itself. In whole MiB.
+pub(super) fn of_pod(wanted: &Spool) -> plan::Spool {
+    let ByteSize(size) = wanted.size;
+    let mebibytes = size.saturating_add(size / 4).div_ceil(1 << 20);
+    plan::Spool {
+        directory: DIRECTORY.to_owned(),
+        volume: Quantity(format!("{mebibytes}Mi")),
+        claim: wanted
+            .volume_claim
+            .as_ref()
+            .map(|claim| plan::Claim { storage_class: claim.storage_class_name.clone() }),
+    }
+}
+
+/// Gateways with claims are replaced in place.
+pub(super) fn problem(gateway: &Gateway) -> Option<Problem> {
+    let has_claim = gateway.spool.as_ref().is_some_and(|spool| spool.volume_claim.is_some());
+    (has_claim && gateway.update_strategy.is_some()).then(|| {
+        let message = "has no effect on gateways with a volumeClaim, which are replaced one by one; remove it";
+        Problem::new("spec.gateway.updateStrategy", message)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_volume_is_a_quarter_larger_than_its_spool() {
+        for (size, volume) in [(ByteSize::mebibytes(2048), "2560Mi"), (ByteSize(1_000_000_000), "1193Mi")] {
+            assert_eq!(of_pod(&Spool { size, volume_claim: None }).volume.0, volume);
+        }
+    }
+}
