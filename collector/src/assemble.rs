@@ -87,7 +87,7 @@ impl Assembler {
                 ack.settle(Outcome::Delivered { rejected });
             }
             Err(refused) => {
-                self.tables.each(&mut |blocks| blocks.roll_back());
+                self.tables.each(&mut |blocks| blocks.roll_back(kept));
                 self.metrics.malformed(transport);
                 if let Some(seq) = kept {
                     source.refused(seq, ack.is_awaited(), refused.reason());
@@ -112,7 +112,7 @@ impl Assembler {
             match tables.decode(signal, body, Some(Selection::Block(making)), limits, now) {
                 Ok(_) => tables.each(&mut |blocks| blocks.keep(&nobody, Some(*making.deliveries.start()))),
                 // It was refused the first time too, and told.
-                Err(_) => tables.each(&mut |blocks| blocks.roll_back()),
+                Err(_) => tables.each(&mut |blocks| blocks.roll_back(None)),
             }
         });
         let receipt = source.receipt(making);

@@ -70,8 +70,8 @@ pub(super) trait OpenBlocks {
     /// The present request is taken: its rows stay. Each block with some of them holds a part of its duty, or, where
     /// it is kept, its number.
     fn keep(&mut self, ack: &Ack, kept: Option<Seq>);
-    /// The present request leaves no trace.
-    fn roll_back(&mut self);
+    /// The present request leaves no row.
+    fn roll_back(&mut self, kept: Option<Seq>);
     /// When the next block is due, given when each is.
     fn deadline(&self, due: &dyn Fn(&Fill) -> Instant) -> Option<Instant>;
     /// The first kept delivery with rows in an open block.
@@ -185,12 +185,15 @@ impl<C: Columns> OpenBlocks for Days<C> {
         self.marked = 0;
     }
 
-    fn roll_back(&mut self) {
+    fn roll_back(&mut self, kept: Option<Seq>) {
         for open in self.open.iter_mut().filter(|open| open.is_marked) {
             open.is_marked = false;
             open.rows.rollback(&open.marks);
-            // What a dictionary has learned stays in it, and counts.
+            // What a dictionary has learned stays in it, and counts; so the block is made of this request too.
             open.fill.bytes = open.rows.bytes();
+            if let (Some((_, last)), Some(seq)) = (&mut open.deliveries, kept) {
+                *last = seq;
+            }
         }
         self.marked = 0;
         // And goes with the block where there is no row to keep it for.

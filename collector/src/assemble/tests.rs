@@ -16,6 +16,7 @@ use crate::{
 
 mod cell;
 mod equality;
+mod kept;
 mod native;
 mod oracle;
 
