@@ -28,6 +28,7 @@ pub mod transform;
 
 // beside the line
 pub mod admin;
+pub mod letters;
 pub mod metrics;
 pub mod schema;
 pub mod telemetry;

@@ -1,10 +1,10 @@
-//! `clickstack-collector run | check-config | migrate | health`.
+//! `clickstack-collector run | check-config | migrate | health | spool`.
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use collector::{
-    admin, run,
+    admin, letters, run,
     settings::{self, Settings},
     telemetry,
 };
@@ -21,6 +21,16 @@ enum Command {
     Migrate(File),
     /// Ask a running collector whether it is well and exit: 0 it is, 1 it is not.
     Health(File),
+    /// Look at dead letters, which can never be stored, and send them again.
+    Spool {
+        /// The spool's folder [default: spool.directory of the configuration].
+        #[arg(long, global = true)]
+        directory: Option<PathBuf>,
+        #[command(flatten)]
+        file: File,
+        #[command(subcommand)]
+        command: letters::Command,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -34,13 +44,20 @@ fn main() -> ExitCode {
     let variables = settings::environment();
     let (arguments, warnings) = settings::arguments(std::env::args());
     let command = Command::parse_from(arguments);
-    let (Command::Run(file) | Command::CheckConfig(file) | Command::Migrate(file) | Command::Health(file)) = &command;
+    if let Command::Spool { directory: Some(directory), command, .. } = &command {
+        return end(run::block_on(letters::run(command, directory, &mut std::io::stdout())));
+    }
+    let (Command::Run(file)
+    | Command::CheckConfig(file)
+    | Command::Migrate(file)
+    | Command::Health(file)
+    | Command::Spool { file, .. }) = &command;
     let settings = match Settings::load(file.config.as_deref(), &variables) {
         Ok(settings) => settings,
         Err(error) => return fail(&anyhow::Error::new(error), 2),
     };
     telemetry::start(&settings.log_filter);
-    if !matches!(command, Command::Health(_)) {
+    if !matches!(command, Command::Health(_) | Command::Spool { .. }) {
         settings.warn(&warnings);
     }
     let result = match command {
@@ -48,7 +65,15 @@ fn main() -> ExitCode {
         Command::CheckConfig(_) => Ok(()),
         Command::Run(_) => run::block_on(run::run(settings)),
         Command::Migrate(_) => run::block_on(async { run::migrate(&settings).await }),
+        Command::Spool { command, .. } => match &settings.config.spool {
+            Some(spool) => run::block_on(letters::run(&command, spool.directory.as_ref(), &mut std::io::stdout())),
+            None => Err(anyhow::anyhow!("the configuration has no spool; name its folder with --directory")),
+        },
     };
+    end(result)
+}
+
+fn end(result: anyhow::Result<()>) -> ExitCode {
     result.map_or_else(|error| fail(&error, 1), |()| ExitCode::SUCCESS)
 }
 

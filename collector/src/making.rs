@@ -27,6 +27,7 @@ pub struct Making {
     pub deliveries: RangeInclusive<Seq>,
     /// Which records of the deliveries, counted from 0 in each. Everything, unless ClickHouse refused the whole.
     pub records: RangeInclusive<u32>,
+    /// 0 where it was divided, and nobody has counted.
     pub rows: u64,
     /// [`ENCODER`] of the process that made it first.
     pub encoder: u16,
@@ -37,6 +38,13 @@ pub struct Making {
 pub struct Name {
     pub writer: u128,
     pub number: u64,
+}
+
+impl Making {
+    /// Whether ClickHouse refused a larger block with these rows.
+    pub const fn is_divided(&self) -> bool {
+        self.rows == 0
+    }
 }
 
 impl Name {

@@ -134,6 +134,7 @@ pub struct Pipeline {
     errors: Family<Code, Counter>,
     repeated: Family<Destination, Counter>,
     turned_back: Family<Destination, Counter>,
+    view_failures: Family<Destination, Counter>,
     switched: Counter,
     insert_time: Histogram,
     queue: Family<Exporter, Gauge>,
@@ -179,6 +180,7 @@ impl Pipeline {
             errors: Family::default(),
             repeated: Family::default(),
             turned_back: Family::default(),
+            view_failures: Family::default(),
             switched: Counter::default(),
             insert_time: seconds(),
             queue: Family::default(),
@@ -237,6 +239,8 @@ impl Pipeline {
         own.register("repeated_inserts", "Inserts tried again", self.repeated.clone());
         let help = "Blocks not tried because their table is in trouble and at its limit";
         own.register("turned_back_blocks", help, self.turned_back.clone());
+        let help = "Blocks stored whose rows a materialized view could not read";
+        own.register("view_failures", help, self.view_failures.clone());
         own.register("endpoint_switches", "Changes from one ClickHouse endpoint to another", self.switched.clone());
         own.register_with_unit("insert", "Time of a successful insert", Unit::Seconds, self.insert_time.clone());
     }
@@ -320,6 +324,11 @@ impl Pipeline {
     /// A block is answered "retry" without a try, for the sake of the other tables.
     pub fn turned_back(&self, table: Table) {
         self.turned_back.get_or_create(&Destination { table: table.name() }).inc();
+    }
+
+    /// A block is stored, and a view on its table lacks it.
+    pub fn view_failed(&self, table: Table) {
+        self.view_failures.get_or_create(&Destination { table: table.name() }).inc();
     }
 
     /// Another endpoint is used from now on.

@@ -31,7 +31,7 @@ mod coverage;
 pub mod dead;
 mod disk;
 mod feed;
-mod frame;
+pub(crate) mod frame;
 mod header;
 mod log;
 mod parked;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     Client, FOREVER, Inserter, PATIENCE, Slot,
+    client::Views,
     endpoints::Server,
     verdict::{Verdict, verdict},
 };
@@ -41,6 +42,9 @@ pub(super) struct Attempts<'a> {
     bound: Option<Server>,
     /// A failure spoke of the columns.
     are_columns_in_doubt: bool,
+    /// Before rows are given up, the table is asked without its views: a view that fails leaves the rows in the table,
+    /// and to divide them then would store them twice.
+    views: Views,
 }
 
 impl End {
@@ -73,7 +77,16 @@ impl From<End> for Fate {
 impl<'a> Attempts<'a> {
     pub(super) fn new(inserter: &'a Inserter, block: &'a Block, token: &'a str) -> Self {
         let started = Instant::now();
-        Self { inserter, block, token, started, pause: BACKOFF.0, bound: None, are_columns_in_doubt: false }
+        Self {
+            inserter,
+            block,
+            token,
+            started,
+            pause: BACKOFF.0,
+            bound: None,
+            are_columns_in_doubt: false,
+            views: Views::Fed,
+        }
     }
 
     pub(super) async fn run(mut self, slot: &mut Slot) -> End {
@@ -90,8 +103,16 @@ impl<'a> Attempts<'a> {
             }
             let server = self.server().await;
             let begun = Instant::now();
-            let Err(error) = inserter.client.insert(block, self.token, server).await else {
+            let Err(error) = inserter.client.insert(block, self.token, server, self.views).await else {
                 inserter.metrics.inserted(block, begun.elapsed());
+                if self.views == Views::Spared {
+                    tracing::error!(
+                        table = block.table.name(),
+                        rows = block.rows,
+                        "stored, but a materialized view on the table cannot read these rows and lacks them"
+                    );
+                    inserter.metrics.view_failed(block.table);
+                }
                 slot.stored();
                 return End::Stored;
             };
@@ -100,7 +121,11 @@ impl<'a> Attempts<'a> {
                 self.bound = Some(server);
             }
             let verdict = verdict(error.code());
-            if verdict == Verdict::Refused {
+            if self.is_hopeless(verdict) {
+                if block.receipt.is_some() && self.views == Views::Fed {
+                    self.views = Views::Spared;
+                    continue;
+                }
                 tracing::error!(table = block.table.name(), rows = block.rows, %error, "clickhouse refuses a block for good");
                 return End::Refused(error.code().unwrap_or_default());
             }
@@ -116,6 +141,18 @@ impl<'a> Attempts<'a> {
         }
     }
 
+    /// Whether these rows are to be given up as they are. Of a kept block they can be divided, so a suspicion is
+    /// enough in the end; not so where the rows of many senders would be lost.
+    fn is_hopeless(&self, verdict: Verdict) -> bool {
+        let making = self.block.receipt.as_ref().map(|receipt| &receipt.making);
+        let has_waited = || self.views == Views::Spared || self.started.elapsed() >= self.inserter.retry_for;
+        match verdict {
+            Verdict::Refused => true,
+            Verdict::Suspect => making.is_some_and(|making| making.is_divided() || has_waited()),
+            _ => false,
+        }
+    }
+
     fn heed(&mut self, verdict: Verdict, server: Server, slot: &Slot) {
         match verdict {
             Verdict::Slower => slot.slow_down(Instant::now()),
@@ -126,7 +163,7 @@ impl<'a> Attempts<'a> {
                 self.are_columns_in_doubt = true;
                 self.inserter.stale_schema.notify_one();
             }
-            Verdict::Again | Verdict::Refused => {}
+            Verdict::Again | Verdict::Suspect | Verdict::Refused => {}
         }
     }
 

@@ -42,6 +42,15 @@ pub struct Client {
     timeout: Duration,
 }
 
+/// Whether an insert fails when a view on the table does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Views {
+    /// It does: what is rolled up is as complete as the table.
+    Fed,
+    /// It does not, and what fails is the table itself.
+    Spared,
+}
+
 /// Why a request to ClickHouse did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum InsertError {
@@ -129,10 +138,14 @@ impl Client {
     ///
     /// # Errors
     /// It is not known to be stored; see [`super::verdict`] for what to do.
-    pub async fn insert(&self, block: &Block, token: &str, server: Server) -> Result<(), InsertError> {
+    pub async fn insert(&self, block: &Block, token: &str, server: Server, views: Views) -> Result<(), InsertError> {
         let query =
             format!("INSERT INTO `{}`.`{}` ({}) FORMAT Native", self.database, block.table.name(), block.columns);
-        let settings = format!("{INSERT_SETTINGS}&decompress=1&insert_deduplication_token={token}");
+        let spared = match views {
+            Views::Fed => "",
+            Views::Spared => "&materialized_views_ignore_errors=1",
+        };
+        let settings = format!("{INSERT_SETTINGS}{spared}&decompress=1&insert_deduplication_token={token}");
         let frames: Vec<_> = block.body.iter().cloned().map(|part| Ok(Frame::data(part))).collect();
         let body = BodyExt::boxed_unsync(StreamBody::new(stream::iter(frames)));
         self.request(server, &query, &settings, body).await.map(drop)

@@ -17,6 +17,8 @@ pub enum Verdict {
     MissingTable,
     /// As [`Self::Again`], and the table has to be looked at: it has not the columns it was taken to have.
     StaleSchema,
+    /// As [`Self::Again`], but some value may be the cause: in the table, in a column made from it, or in a view.
+    Suspect,
     /// These bytes can never succeed.
     Refused,
 }
@@ -25,12 +27,18 @@ pub enum Verdict {
 ///
 /// Refused are only codes that speak of the bytes alone: a block has rows of many senders, and all of them lose
 /// theirs. Everything that an administrator can mend without these rows being lost is tried again: credentials,
-/// disks, quotas, constraints, and whatever a materialized view makes of single values (6, 43, 72).
+/// disks, quotas, constraints, and whatever a materialized column or view makes of single values. Of the last kinds a
+/// single row can be the cause, and mending may never come: they are suspects.
 pub const fn verdict(code: Option<u32>) -> Verdict {
     let Some(code) = code else { return Verdict::Again };
     match code {
         // SYNTAX_ERROR, INCORRECT_DATA, TOO_LARGE_ARRAY_SIZE, TOO_LARGE_STRING_SIZE, CANNOT_DECOMPRESS, UNKNOWN_CODEC
         62 | 117 | 128 | 131 | 271 | 432 => Verdict::Refused,
+        // CANNOT_PARSE_TEXT, CANNOT_PARSE_INPUT_ASSERTION_FAILED, CANNOT_PARSE_DATE, CANNOT_PARSE_DATETIME,
+        // ARGUMENT_OUT_OF_BOUND, CANNOT_PARSE_NUMBER, ILLEGAL_DIVISION, VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE,
+        // CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN, FUNCTION_THROW_IF_VALUE_IS_NON_ZERO, DECIMAL_OVERFLOW,
+        // VIOLATED_CONSTRAINT
+        6 | 27 | 38 | 41 | 69 | 72 | 153 | 321 | 349 | 395 | 407 | 469 => Verdict::Suspect,
         // UNKNOWN_TABLE, UNKNOWN_DATABASE, TABLE_IS_DROPPED
         60 | 81 | 218 => Verdict::MissingTable,
         // THERE_IS_NO_COLUMN, NO_SUCH_COLUMN_IN_TABLE, NUMBER_OF_COLUMNS_DOESNT_MATCH, ILLEGAL_COLUMN,
@@ -61,8 +69,10 @@ mod tests {
             (&[3, 107, 159, 164, 203, 209, 210, 285, 319, 425, 1002], Again),
             // Who asks and what for: credentials come back right.
             (&[192, 193, 194, 497, 516], Again),
-            // A checksum broken on the way, a full disk, a constraint, a value that a view cannot read.
-            (&[40, 243, 469, 6, 43, 72], Again),
+            // A constraint, values that a materialized column or a view cannot read.
+            (&[6, 27, 38, 41, 69, 72, 153, 321, 349, 395, 407, 469], Suspect),
+            // A checksum broken on the way, a full disk, a view that fits no value.
+            (&[40, 243, 43], Again),
             // Not known today.
             (&[0, 99_999], Again),
         ] {

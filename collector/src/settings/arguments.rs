@@ -3,7 +3,7 @@
 //! Comes in: arguments. Goes out: arguments of this binary, and what was left out, in words. Must not hide a mistake in
 //! a command of our own.
 
-const COMMANDS: &[&str] = &["run", "check-config", "migrate", "health", "help"];
+const COMMANDS: &[&str] = &["run", "check-config", "migrate", "health", "spool", "help"];
 
 /// Programs that the existing image starts, and that charts and compose files repeat.
 const PROGRAMS: &[&str] = &["entrypoint.sh", "opampsupervisor", "otelcontribcol", "otelcol", "otelcol-contrib"];
