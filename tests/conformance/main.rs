@@ -17,4 +17,5 @@ mod receive;
 mod rows;
 mod schema;
 mod senders;
+mod spool;
 mod tls;

@@ -14,14 +14,19 @@ use crate::ports::free_port;
 use crate::processes::{self, Process};
 use crate::wait::eventually;
 
+/// Its configuration, in its own folder.
+const FILE: &str = "collector.yaml";
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// A collector owned by a test, on ports of its own.
 #[derive(Debug)]
 pub struct Collector {
     pub config: CollectorConfig,
+    /// What the next start is given besides the environment of this process.
+    pub environment: Vec<(String, String)>,
+    binary: PathBuf,
     process: Process,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 /// A gateway's configuration for a real server, with blocks that do not make a test wait.
@@ -67,7 +72,7 @@ pub async fn migrate(engine: &ClickHouse, database: &str) -> anyhow::Result<()> 
     if let Some(destination) = &mut config.clickhouse {
         destination.database = database.into();
     }
-    let file = dir.path().join("collector.yaml");
+    let file = dir.path().join(FILE);
     std::fs::write(&file, serde_json::to_string(&config)?)?;
     let mut command = Command::new(binary()?);
     command.arg("migrate").arg("--config").arg(&file);
@@ -75,6 +80,18 @@ pub async fn migrate(engine: &ClickHouse, database: &str) -> anyhow::Result<()> 
     let status = process.wait(READY_WITHIN).await?;
     anyhow::ensure!(status.success(), "migrate: {status}\n{}", process.log_tail());
     Ok(())
+}
+
+fn launch(
+    binary: &Path,
+    environment: &[(String, String)],
+    config: &CollectorConfig,
+    dir: &Path,
+) -> anyhow::Result<Process> {
+    let mut command = Command::new(binary);
+    command.arg("run").arg("--config").arg(dir.join(FILE));
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    Process::start(config.role.as_str(), command, &dir.join("log"))
 }
 
 /// The built binary.
@@ -114,14 +131,19 @@ impl Collector {
     }
 
     async fn start(config: CollectorConfig, dir: tempfile::TempDir) -> anyhow::Result<Collector> {
-        let file = dir.path().join("collector.yaml");
-        std::fs::write(&file, serde_json::to_string(&config)?)?;
-        let mut command = Command::new(binary()?);
-        command.arg("run").arg("--config").arg(&file);
-        let process = Process::start(config.role.as_str(), command, &dir.path().join("log"))?;
-        let mut collector = Collector { config, process, _dir: dir };
+        std::fs::write(dir.path().join(FILE), serde_json::to_string(&config)?)?;
+        let (binary, environment) = (binary()?, Vec::new());
+        let process = launch(&binary, &environment, &config, dir.path())?;
+        let mut collector = Collector { config, environment, binary, process, dir };
         collector.listening().await?;
         Ok(collector)
+    }
+
+    /// Starts it on the ports, the file and the folder it had, once it has ended; returns when it listens.
+    pub async fn start_again(&mut self) -> anyhow::Result<()> {
+        anyhow::ensure!(self.process.ended().is_some(), "the collector still runs");
+        self.process = launch(&self.binary, &self.environment, &self.config, self.dir.path())?;
+        self.listening().await
     }
 
     async fn listening(&mut self) -> anyhow::Result<()> {
