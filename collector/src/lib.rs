@@ -34,6 +34,7 @@ pub mod schema;
 pub mod telemetry;
 
 // composition
+pub mod args;
 pub mod role;
 pub mod run;
 pub mod settings;

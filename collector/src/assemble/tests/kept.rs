@@ -52,7 +52,7 @@ fn generated(count: usize) -> Vec<(Signal, Vec<u8>)> {
         1 => (Signal::Metrics, generate::metrics().new_tree(&mut runner).unwrap().current().encode_to_vec()),
         _ => (Signal::Traces, generate::traces().new_tree(&mut runner).unwrap().current().encode_to_vec()),
     };
-    (0..count).map(|which| draw(which)).collect()
+    (0..count).map(&mut draw).collect()
 }
 
 fn making_of(block: &Block) -> Making {
