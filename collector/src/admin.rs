@@ -1,10 +1,12 @@
-//! What probes and scrapers ask.
+//! What probes, scrapers and the operator ask.
 //!
-//! Comes in: HTTP requests on two ports. Goes out: health in the words of a probe, metrics in Prometheus' text.
-//! Must not wait for anything: a probe asks for a state, not for work.
+//! Comes in: HTTP requests on two ports. Goes out: health in the words of a probe, the way to ClickHouse as JSON,
+//! metrics in Prometheus' text. Must not wait for anything but news, and for those only who asks to: a probe asks for
+//! a state, not for work.
 
 use std::{
     future::ready,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
@@ -12,7 +14,11 @@ use std::{
 
 use anyhow::Context;
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
+use crds::destination::{self, Destination};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode,
+    header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
@@ -31,6 +37,8 @@ type Answer = http_body_util::combinators::UnsyncBoxBody<Bytes, std::convert::In
 pub struct Health {
     /// Where blocks go, for a gateway. Absent: the role needs no destination to be of use.
     pub destination: Option<watch::Receiver<State>>,
+    /// What is told of the way there.
+    pub way: Option<watch::Receiver<Destination>>,
     /// Only a role with a line of its own can stand still.
     pub line: Option<Arc<Progress>>,
     pub stopping: watch::Receiver<bool>,
@@ -56,11 +64,12 @@ impl Health {
     }
 
     /// Answers a probe. `/` is what the existing collector's health check answers on.
-    pub fn answer(&self, request: &Request<Incoming>) -> std::future::Ready<Response<Answer>> {
-        let trouble = match request.uri().path() {
-            "/" | "/live" => self.dead(),
-            "/ready" => self.dead().or_else(|| self.unready()),
-            _ => return ready(respond(StatusCode::NOT_FOUND, "text/plain", "use /live or /ready\n".to_owned())),
+    pub async fn answer(self, request: Request<Incoming>) -> Response<Answer> {
+        let trouble = match (request.uri().path(), &self.way) {
+            ("/" | "/live", _) => self.dead(),
+            ("/ready", _) => self.dead().or_else(|| self.unready()),
+            (destination::PATH, Some(way)) => return told(way.clone(), request.headers()).await,
+            _ => return respond(StatusCode::NOT_FOUND, "text/plain", "use /live or /ready\n".to_owned()),
         };
         let (status, body) = match trouble {
             None => (StatusCode::OK, serde_json::json!({ "status": "ok" })),
@@ -68,9 +77,45 @@ impl Health {
                 (StatusCode::SERVICE_UNAVAILABLE, serde_json::json!({ "status": "unavailable", "reason": reason }))
             }
         };
-        ready(respond(status, "application/json", format!("{body}\n")))
+        respond(status, "application/json", format!("{body}\n"))
     }
 }
+
+/// The way to ClickHouse as it is, or, for who knows that already and prefers to wait (RFC 7240), as it becomes within
+/// that time. Every answer carries an ETag, which is one of its content.
+async fn told(mut way: watch::Receiver<Destination>, headers: &HeaderMap) -> Response<Answer> {
+    let known = headers.get(IF_NONE_MATCH);
+    let preferred = headers.get("prefer").and_then(|value| value.to_str().ok()?.strip_prefix("wait=")?.parse().ok());
+    let wait = Duration::from_secs(preferred.unwrap_or(0)).min(LONGEST_WAIT);
+    let is_news = |destination: &Destination| known != Some(&tag(&json(destination)));
+    // Neither the end of the time nor that of the sender matters: what is told is what is known then.
+    let _ = tokio::time::timeout(wait, way.wait_for(is_news)).await;
+    let body = json(&way.borrow());
+    let etag = tag(&body);
+    let mut response = if known == Some(&etag) {
+        respond(StatusCode::NOT_MODIFIED, "application/json", String::new())
+    } else {
+        respond(StatusCode::OK, "application/json", body)
+    };
+    response.headers_mut().insert(ETAG, etag);
+    response
+}
+
+fn json(destination: &Destination) -> String {
+    // Texts and numbers always have a JSON form.
+    serde_json::to_string(destination).unwrap_or_default() + "\n"
+}
+
+/// The same content has the same tag in every process of this build.
+fn tag(body: &str) -> HeaderValue {
+    let mut hasher = DefaultHasher::new();
+    body.hash(&mut hasher);
+    // Digits and quotes are always a header's value.
+    HeaderValue::try_from(format!("\"{:016x}\"", hasher.finish())).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// Below the time after which proxies and firewalls forget a silent connection.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// Asks the health of the collector that listens there, as its image's health check does.
 ///

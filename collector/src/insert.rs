@@ -23,6 +23,7 @@ mod connections;
 mod endpoints;
 mod lanes;
 pub mod login;
+pub mod reach;
 pub mod token;
 pub mod verdict;
 
@@ -30,6 +31,7 @@ use attempts::{Attempts, End};
 pub use client::{Client, InsertError};
 use lanes::{Lanes, SLOTS, Slot};
 pub use login::{Login, Secret};
+pub use reach::Reach;
 use token::Writer;
 
 /// As long as anybody is known to wait for an answer: SDKs take 10 s, an agent 15.

@@ -49,6 +49,7 @@ pub async fn run(settings: Settings) -> Result<()> {
     let line = start_line(&settings, &metrics, &mut registry)?;
     let health = Health {
         destination: line.destination,
+        way: line.reach.map(|reach| reach.told()),
         line: (outlet(settings.config.role) == Outlet::ClickHouse).then(|| Arc::clone(&metrics.progress)),
         stopping,
     };

@@ -36,6 +36,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// ACCESS_DENIED: the tables have to be made by somebody else.
 const ACCESS_DENIED: u32 = 497;
 
+/// UNKNOWN_TABLE: what an insert would be told.
+const UNKNOWN_TABLE: u32 = 60;
+
 /// Why the tables are not as they have to be.
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
@@ -112,6 +115,7 @@ impl Schema {
                 Some(source) => format!("{error}: {source}"),
                 None => error.to_string(),
             };
+            self.client.reach().schema(Some((code(&error), reason.clone())));
             state.send_if_modified(|state| {
                 let is_news = *state != State::Failed(reason.clone());
                 if is_news {
@@ -128,6 +132,7 @@ impl Schema {
             pause = (pause * 2).min(BACKOFF.1);
         }
         tracing::info!(database = self.client.database(), "schema is in place");
+        self.client.reach().schema(None);
         state.send_replace(State::Reached);
     }
 
@@ -214,6 +219,14 @@ impl Schema {
             is_news
         });
         Ok(tables.into_iter().filter(|table| !columns.iter().any(|(name, ..)| name == table)).collect())
+    }
+}
+
+/// The answer ClickHouse gave, where it gave one. Tables that are not there are an answer too.
+fn code(error: &SchemaError) -> Option<u32> {
+    match error {
+        SchemaError::Version(error) | SchemaError::Create(_, error) | SchemaError::Look(error) => error.code(),
+        SchemaError::Absent(_) => Some(UNKNOWN_TABLE),
     }
 }
 

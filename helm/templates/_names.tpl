@@ -50,6 +50,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch]
+# Pods that a DaemonSet cannot make are told in events alone; and what begins or ends is told in one.
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create]
 # A Secret a resource names is read (get) to see that it has the keys; values are never kept. All others are
 # watched by their metadata alone, so that a Secret that appears late is noticed. Kubernetes cannot grant less:
 # whoever may watch metadata may watch contents.

@@ -7,9 +7,10 @@ use std::{fmt, time::Duration};
 
 use crds::v1alpha1::{ClickStackCollector, Status};
 use futures::future::try_join_all;
+use k8s_openapi::{api::events::v1::Event, jiff::Timestamp};
 use kube::{
-    Api, Client,
-    api::{DeleteParams, Patch, PatchParams, Preconditions},
+    Api, Client, Resource,
+    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
     core::{ApiResource, DynamicObject, PartialObjectMeta},
 };
 use serde_json::{Value, json};
@@ -19,9 +20,11 @@ use crate::{
     metrics::Metrics,
     plan::Plan,
     resolve::Live,
+    status::Transition,
     watch::unseen::Unseen,
 };
 
+mod announcement;
 mod current;
 mod fixed;
 mod replicas;
@@ -166,19 +169,29 @@ impl Writer {
     pub async fn status(&self, namespace: &str, name: &str, status: &Status) -> Result<(), Error> {
         let kind = ApiResource::erase::<ClickStackCollector>(&());
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &kind);
-        let patch = json!({
-            "apiVersion": kind.api_version,
-            "kind": kind.kind,
-            "metadata": {"name": name, "namespace": namespace},
-            "status": status,
-        });
-        self.metrics.wrote("Status", "apply");
-        match api.patch_status(name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&patch)).await {
+        // As a whole: what stood there before the first look is nobody's field and must go, and a definition that is
+        // older than this operator drops what it does not know, where it would refuse to apply it.
+        let whole = serde_json::from_value(json!([{"op": "add", "path": "/status", "value": status}]));
+        let whole = whole.map_err(|error| Error::Status(kube::Error::SerdeError(error)))?;
+        self.metrics.wrote("Status", "patch");
+        let by = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        match api.patch_status(name, &by, &Patch::Json::<()>(whole)).await {
             Ok(answer) => self.remember("", &answer),
             Err(kube::Error::Api(status)) if status.code == 404 => {}
             Err(source) => return Err(Error::Status(source)),
         }
         Ok(())
+    }
+
+    /// Makes an event. It is for people: what becomes of it changes nothing.
+    pub async fn announce(&self, resource: &impl Resource<DynamicType = ()>, transition: &Transition) {
+        let event = announcement::event(resource, transition, Timestamp::now());
+        let namespace = event.metadata.namespace.clone().unwrap_or_default();
+        self.metrics.wrote("Event", "create");
+        let events: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
+        if let Err(error) = events.create(&PostParams::default(), &event).await {
+            tracing::debug!(namespace, error = crate::error::chain(&error), "an event was not taken");
+        }
     }
 
     fn api(&self, kind: Kind, namespace: &str) -> Api<DynamicObject> {

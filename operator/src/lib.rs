@@ -18,6 +18,7 @@ pub mod plan;
 pub mod reconcile;
 pub mod references;
 pub mod resolve;
+pub mod sight;
 pub mod status;
 pub mod validate;
 

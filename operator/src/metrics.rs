@@ -25,6 +25,7 @@ pub struct Metrics {
     writes: Family<Write, Counter>,
     resources: Family<Scope, Gauge>,
     leader: Gauge,
+    followed: Gauge,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -64,14 +65,15 @@ impl Default for Metrics {
         // 1 ms … 4 s: a reconcile without writes to one that meets a slow API server.
         let duration = Histogram::new(exponential_buckets(0.001, 2.0, 13));
         let (failures, writes, resources) = (Family::default(), Family::default(), Family::default());
-        let leader = Gauge::default();
+        let (leader, followed) = (Gauge::default(), Gauge::default());
         registry.register("reconciles", "Reconciles ended", reconciles.clone());
         registry.register("reconcile_duration_seconds", "Time of a reconcile", duration.clone());
         registry.register("reconcile_failures", "Reconciles that failed, by the step that did", failures.clone());
         registry.register("writes", "Write calls to the API server", writes.clone());
         registry.register("resources", "ClickStackCollectors, by watched namespace (all: *)", resources.clone());
         registry.register("leader", "1 while this process holds the lease", leader.clone());
-        Self { registry: Arc::new(registry), reconciles, duration, failures, writes, resources, leader }
+        registry.register("followed_gateways", "Gateway pods asked what they see of ClickHouse", followed.clone());
+        Self { registry: Arc::new(registry), reconciles, duration, failures, writes, resources, leader, followed }
     }
 }
 
@@ -95,6 +97,10 @@ impl Metrics {
 
     pub fn leads(&self, is_leader: bool) {
         self.leader.set(i64::from(is_leader));
+    }
+
+    pub fn follows(&self, pods: usize) {
+        self.followed.set(i64::try_from(pods).unwrap_or(i64::MAX));
     }
 
     /// The OpenMetrics text.

@@ -178,6 +178,11 @@ pub struct Dependency {
     pub version: String,
 }
 
+impl Mount {
+    /// The volume with the user's name and password for ClickHouse.
+    pub const CREDENTIALS: &str = "credentials";
+}
+
 impl Ports {
     /// The numbers OTLP has by convention, and always has inside a pod.
     pub const GRPC: u16 = 4317;

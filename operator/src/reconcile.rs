@@ -85,7 +85,7 @@ async fn report(resource: &Guarded, attempt: &Attempt, context: &Context) -> Res
     let (name, namespace) = (resource.name_any(), resource.namespace().unwrap_or_default());
     let previous = context.reader.status(resource).await.map_err(Error::Resolve)?;
     let now = Timestamp::now();
-    let observed = context.reader.observed(resource, now);
+    let observed = context.reader.observed(resource, now).await;
     let cause;
     let outcome = match attempt {
         Attempt::Applied(plan) => Outcome::Applied(plan),
@@ -106,6 +106,9 @@ async fn report(resource: &Guarded, attempt: &Attempt, context: &Context) -> Res
     });
     if previous.as_ref() != Some(&status) {
         context.writer.status(&namespace, &name, &status).await.map_err(Error::Report)?;
+        for transition in status::transitions(previous.as_ref(), &status) {
+            context.writer.announce(resource, &transition).await;
+        }
     }
     Ok(observed)
 }

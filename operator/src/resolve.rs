@@ -22,6 +22,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, Resource, ResourceExt as _,
+    api::ListParams,
     core::{ApiResource, DynamicObject},
     runtime::reflector::{ObjectRef, Store},
 };
@@ -32,7 +33,7 @@ use crate::{
     desired::Kind,
     labels,
     references::{Content, Found, Reference, Referent, references},
-    status::{Observed, Workload, pods, workload},
+    status::{Observed, Trouble, Way, Workload, pods, workload, workload::not_started},
     watch::{Caches, Guarded},
 };
 
@@ -82,6 +83,11 @@ impl fmt::Debug for Reader {
 
 /// Lists of a large cluster take seconds; a watch that may not list never comes.
 const SYNC_WITHIN: Duration = Duration::from_secs(30);
+
+/// From a pod that could not be made to the event that says so.
+const EVENT_WITHIN: Duration = Duration::from_secs(2);
+/// Events of one kind about one object are few: they are counted up.
+const MOST_EVENTS: u32 = 50;
 
 impl Reader {
     pub fn new(client: Client, caches: Caches) -> Self {
@@ -136,26 +142,46 @@ impl Reader {
     }
 
     /// How the roles of a resource fare, of those that have a workload.
-    pub fn observed(&self, resource: &impl Resource, now: Timestamp) -> Vec<Observed> {
+    pub async fn observed(&self, resource: &impl Resource, now: Timestamp) -> Vec<Observed> {
         let pods = self.pods(resource);
         let children = self.children(resource);
-        let mut roles: BTreeMap<Role, Vec<(String, Workload)>> = BTreeMap::new();
+        let mut roles: BTreeMap<Role, Vec<(String, &Live, Workload)>> = BTreeMap::new();
         // A workload that is going away has nothing to say.
         let is_staying = |child: &&Live| child.object["metadata"]["deletionTimestamp"].is_null();
         for child in children.iter().filter(is_staying) {
             let Some((role, found)) = workload::read(child.kind, &child.object) else { continue };
             let created = child.object["metadata"]["creationTimestamp"].as_str().unwrap_or_default().to_owned();
-            roles.entry(role).or_default().push((created, found));
+            roles.entry(role).or_default().push((created, child, found));
         }
-        let seen = roles.into_iter().filter_map(|(role, workloads)| Some((role, newest(workloads)?)));
-        seen.map(|(role, mut workload)| {
-            let of_role = pods.iter().filter(|pod| labels::role_of(pod.labels()) == Some(role));
-            let summary = pods::summary(of_role.map(AsRef::as_ref), now);
-            let mut troubles = summary.troubles;
-            troubles.append(&mut workload.troubles);
-            Observed { role, workload, steady_pods: summary.steady, troubles, settles_in: summary.settles_in }
-        })
-        .collect()
+        let mut all = Vec::new();
+        for (role, (child, workload)) in roles.into_iter().filter_map(|(role, found)| Some((role, newest(found)?))) {
+            let of_role: Vec<_> = pods.iter().filter(|pod| labels::role_of(pod.labels()) == Some(role)).collect();
+            let mut seen = Observed::new(role, workload, of_role.iter().map(|pod| std::sync::Arc::as_ref(pod)), now);
+            if role == Role::Gateway {
+                let living = of_role.iter().filter(|pod| pods::counts(pod));
+                seen.ways = living.map(|pod| Way { pod: pod.name_any(), word: self.caches.sights.of(pod) }).collect();
+            }
+            if seen.lacks_pods_for_no_reason() && child.kind != Kind::Deployment {
+                match self.refused_pods(child).await {
+                    Some(trouble) => seen.troubles.push(trouble),
+                    None => seen.look_again_in(EVENT_WITHIN),
+                }
+            }
+            all.push(seen);
+        }
+        all
+    }
+
+    /// Why a workload's controller cannot make pods. A Deployment says so in its status; others only in an event.
+    async fn refused_pods(&self, child: &Live) -> Option<Trouble> {
+        let text = |field: &str| child.object["metadata"][field].as_str().unwrap_or_default().to_owned();
+        let selector = format!("involvedObject.uid={},reason=FailedCreate", text("uid"));
+        let events: Api<v1::Event> = Api::namespaced(self.client.clone(), &text("namespace"));
+        let found = events.list(&ListParams::default().fields(&selector).limit(MOST_EVENTS)).await;
+        // Without the right to read events the numbers of the workload have to do.
+        let found = found.map(|found| found.items).unwrap_or_default();
+        let last = found.into_iter().max_by_key(|event| event.last_timestamp.as_ref().map(|time| time.0))?;
+        Some(not_started("FailedCreate", last.message.as_deref().unwrap_or("the reason is not told")))
     }
 
     /// The status last written, which the watch may not have brought yet.
@@ -254,11 +280,11 @@ fn merged(watched: Vec<Value>, written: impl Iterator<Item = Value>) -> HashMap<
 
 /// The workload of a role. One that it takes over from counts as pods of an earlier generation, even if it has none: it
 /// is still there.
-fn newest(mut workloads: Vec<(String, Workload)>) -> Option<Workload> {
-    workloads.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let (_, newest) = workloads.pop()?;
-    let earlier: i32 = workloads.iter().map(|(_, workload)| workload.total.max(1)).sum();
-    Some(Workload { total: newest.total + earlier, ..newest })
+fn newest(mut workloads: Vec<(String, &Live, Workload)>) -> Option<(&Live, Workload)> {
+    workloads.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+    let (_, child, newest) = workloads.pop()?;
+    let earlier: i32 = workloads.iter().map(|(.., workload)| workload.total.max(1)).sum();
+    Some((child, Workload { total: newest.total + earlier, ..newest }))
 }
 
 fn is_owned(object: &Value, uid: &str) -> bool {

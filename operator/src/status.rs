@@ -9,6 +9,7 @@ use crds::{
     v1alpha1::{Endpoints, RoleStatus, Status, condition},
 };
 use k8s_openapi::{
+    api::core::v1::Pod,
     apimachinery::pkg::apis::meta::v1::{Condition, Time},
     jiff::Timestamp,
 };
@@ -21,9 +22,13 @@ use crate::{
 
 mod conditions;
 pub mod pods;
+mod transitions;
+mod way;
 pub mod workload;
 
 pub use pods::Trouble;
+pub use transitions::{Transition, transitions};
+pub use way::{Way, Word};
 pub use workload::Workload;
 
 /// How this reconcile went.
@@ -46,8 +51,27 @@ pub struct Observed {
     pub steady_pods: i32,
     /// What a person should know of, worst first.
     pub troubles: Vec<Trouble>,
-    /// When a pod that only needs to stay up will have done so.
+    /// When to look again at what no watch tells of: a pod that only needs to stay up will have done so.
     pub settles_in: Option<Duration>,
+    /// What the pods of gateways tell of the way to ClickHouse.
+    pub ways: Vec<Way>,
+}
+
+impl Observed {
+    pub fn new<'a>(role: Role, mut workload: Workload, pods: impl Iterator<Item = &'a Pod>, now: Timestamp) -> Self {
+        let pods::Summary { steady, mut troubles, settles_in } = pods::summary(pods, now);
+        troubles.append(&mut workload.troubles);
+        Self { role, workload, steady_pods: steady, troubles, settles_in, ways: Vec::new() }
+    }
+
+    /// Pods are wanted that do not exist, and nothing says why.
+    pub fn lacks_pods_for_no_reason(&self) -> bool {
+        self.workload.is_believed && self.workload.total < self.workload.desired && self.troubles.is_empty()
+    }
+
+    pub fn look_again_in(&mut self, time: Duration) {
+        self.settles_in = Some(self.settles_in.map_or(time, |settles_in| settles_in.min(time)));
+    }
 }
 
 /// What a status is made from.
@@ -80,6 +104,7 @@ pub fn status(input: &Input<'_>) -> Status {
         applied_generation,
         conditions: conditions.collect(),
         endpoints,
+        clickhouse: way::short(input),
         gateway: role(Role::Gateway),
         agent: role(Role::Agent),
     }
@@ -89,18 +114,18 @@ pub fn status(input: &Input<'_>) -> Status {
 #[derive(Clone, Debug, PartialEq)]
 struct Fact {
     type_: &'static str,
-    is_true: bool,
+    /// `True`, `False` or `Unknown`.
+    status: &'static str,
     reason: String,
     message: String,
 }
 
 /// The time of a condition is the time its status last changed, not the time it was last looked at.
 fn dated(fact: Fact, previous: &[Condition], input: &Input<'_>) -> Condition {
-    let status = if fact.is_true { "True" } else { "False" };
-    let unchanged = previous.iter().find(|old| old.type_ == fact.type_ && old.status == status);
+    let unchanged = previous.iter().find(|old| old.type_ == fact.type_ && old.status == fact.status);
     Condition {
         type_: fact.type_.to_owned(),
-        status: status.to_owned(),
+        status: fact.status.to_owned(),
         reason: fact.reason,
         message: fact.message,
         observed_generation: Some(input.generation),
@@ -113,12 +138,13 @@ fn dated(fact: Fact, previous: &[Condition], input: &Input<'_>) -> Condition {
 }
 
 fn role_status(name: &str, seen: &Observed) -> RoleStatus {
-    let Workload { desired, ready, updated, revision, .. } = &seen.workload;
+    let Workload { desired, ready, updated, available, revision, .. } = &seen.workload;
     RoleStatus {
         desired: *desired,
         ready: *ready,
         updated: *updated,
         selector: Some(labels::text(&labels::selector(name, seen.role))),
+        unavailable: (desired - seen.steady_pods.min(*available)).max(0),
         pods: format!("{ready}/{desired}"),
         revision: revision.clone(),
     }

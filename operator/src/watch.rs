@@ -32,7 +32,9 @@ use tokio::sync::watch::Sender;
 use crate::{
     desired::Kind,
     labels,
+    metrics::Metrics,
     references::{Referent, references},
+    sight::Sights,
 };
 
 pub mod unseen;
@@ -62,6 +64,8 @@ pub struct Caches {
     pub foreign_config_maps: Store<PartialObjectMeta<ConfigMap>>,
     /// Own writes that the stores have not seen yet.
     pub unseen: Arc<Unseen>,
+    /// What gateways tell, by their pods.
+    pub sights: Sights,
     lists: Lists,
 }
 
@@ -90,7 +94,7 @@ impl Caches {
 }
 
 /// The controller of one scope and its caches; `None` is all namespaces. Nothing is read before it runs.
-pub fn watch(client: &Client, namespace: Option<&str>) -> (Controller<Guarded>, Caches) {
+pub fn watch(client: &Client, namespace: Option<&str>, metrics: &Metrics) -> (Controller<Guarded>, Caches) {
     let unseen = Arc::new(Unseen::default());
     let lists = Lists(Arc::new(Sender::new(0)));
     let namespace = namespace.map(str::to_owned);
@@ -116,6 +120,7 @@ pub fn watch(client: &Client, namespace: Option<&str>) -> (Controller<Guarded>, 
     // Own status writes must not wake: a status that tells of a failure would defeat the back-off.
     let changes = triggers.predicate_filter(predicates::generation, PredicateConfig::default());
     let (secret_readers, map_readers) = (resources.clone(), resources.clone());
+    let (sights, news) = Sights::new(pods.clone(), metrics.clone());
     let controller = Controller::for_stream(changes, resources.clone())
         .owns_stream(accounts)
         .owns_stream(maps)
@@ -128,7 +133,8 @@ pub fn watch(client: &Client, namespace: Option<&str>) -> (Controller<Guarded>, 
         .owns_stream(agents)
         .watches_stream(pod_events, |pod: Pod| resource_of(&pod))
         .watches_stream(secret_events, move |secret| users_of(&secret_readers, &secret, Referent::Secret))
-        .watches_stream(map_events, move |map| users_of(&map_readers, &map, Referent::ConfigMap));
+        .watches_stream(map_events, move |map| users_of(&map_readers, &map, Referent::ConfigMap))
+        .reconcile_on(news);
     let caches = Caches {
         resources,
         service_accounts,
@@ -144,6 +150,7 @@ pub fn watch(client: &Client, namespace: Option<&str>) -> (Controller<Guarded>, 
         secrets,
         foreign_config_maps,
         unseen,
+        sights,
         lists,
     };
     (controller, caches)
@@ -214,7 +221,8 @@ fn forget<K: Resource<DynamicType = ()>>(unseen: &Unseen, kind: Option<Kind>, ev
     }
 }
 
-fn resource_of(pod: &Pod) -> Option<ObjectRef<Guarded>> {
+/// The resource a pod was made for.
+pub fn resource_of(pod: &Pod) -> Option<ObjectRef<Guarded>> {
     let name = pod.labels().get(labels::INSTANCE)?;
     Some(ObjectRef::new(name).within(&pod.namespace()?))
 }
@@ -243,6 +251,8 @@ fn prune_pod(pod: &mut Pod) {
         phase: status.phase,
         conditions: status.conditions,
         container_statuses: status.container_statuses,
+        init_container_statuses: status.init_container_statuses,
+        pod_ip: status.pod_ip,
         ..PodStatus::default()
     });
 }

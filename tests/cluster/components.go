@@ -25,6 +25,8 @@ import (
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
+
+	"clickstack.io/tests/cluster/gitops"
 )
 
 // components maps a subcommand to the program it runs. Each reads its arguments from os.Args.
@@ -38,6 +40,7 @@ var components = map[string]func() int{
 	"dns":         runDNS,
 	"kubectl":     command(kubectl.NewDefaultKubectlCommand),
 	"helm":        runHelm,
+	"health":      runHealth,
 }
 
 func command(build func() *cobra.Command) func() int {
@@ -69,6 +72,19 @@ func runHelm() int {
 		if errors.As(err, &coded) {
 			return coded.ExitCode
 		}
+		return 1
+	}
+	return 0
+}
+
+// Its one argument is the folder with the checks.
+func runHealth() int {
+	if len(os.Args) != 2 {
+		slog.Error("usage: cluster health FOLDER < OBJECTS")
+		return 2
+	}
+	if err := gitops.Run(os.Args[1], os.Stdin, os.Stdout); err != nil {
+		slog.Error("no verdict", "error", err)
 		return 1
 	}
 	return 0

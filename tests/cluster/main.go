@@ -12,7 +12,7 @@ const usage = `usage: cluster COMMAND [ARGS]
 
 lifecycle:   check  install  start  load  status  stop
 components:  etcd  apiserver  controllers  scheduler  kubelet  proxy  dns
-clients:     kubectl  helm
+clients:     kubectl  helm  health
 `
 
 func main() {

@@ -5,6 +5,7 @@
 mod auth;
 mod bad_input;
 mod container_logs;
+mod destination;
 mod engine;
 mod environment;
 mod insert;

@@ -8,17 +8,30 @@ use tests::wait::eventually;
 
 use crate::cluster;
 
+mod causes;
+
 fn condition(status: &Value, name: &str) -> Value {
     let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
     conditions.into_iter().find(|condition| condition["type"] == name).unwrap_or_default()
 }
 
 async fn condition_says(namespace: &Namespace, name: &str, state: &str, words: &[&str]) -> Value {
-    eventually(&format!("{name}={state}"), Duration::from_secs(60), async || {
+    condition_says_within(Duration::from_secs(60), namespace, name, state, words).await
+}
+
+async fn condition_says_within(
+    bound: Duration,
+    namespace: &Namespace,
+    name: &str,
+    state: &str,
+    words: &[&str],
+) -> Value {
+    eventually(&format!("{name}={state} {words:?}"), bound, async || {
         let status = namespace.status().map_err(|error| format!("{error:#}"))?;
         let condition = condition(&status, name);
         let message = condition["message"].as_str().unwrap_or_default();
-        let is_told = words.iter().all(|word| message.contains(word));
+        let reason = condition["reason"].as_str().unwrap_or_default();
+        let is_told = words.iter().all(|word| message.contains(word) || reason == *word);
         if condition["status"] == state && is_told { Ok(condition) } else { Err(status.to_string()) }
     })
     .await

@@ -11,8 +11,10 @@ use anyhow::Context;
 use serde_json::Value;
 
 mod namespace;
+pub mod statuses;
 
 pub use namespace::{Namespace, Pod};
+pub use statuses::Statuses;
 
 /// Where the chart is installed.
 pub const RELEASE: &str = "clickstack-operator";
@@ -123,6 +125,13 @@ impl Cluster {
 
     pub fn helm(&self, arguments: &[&str]) -> anyhow::Result<String> {
         run(self.command("helm").args(arguments), None)
+    }
+
+    /// What kstatus, Argo CD and Flux make of each object, with the checks of the folder `gitops`.
+    pub fn verdicts(&self, objects: &[Value]) -> anyhow::Result<Vec<Value>> {
+        let lines: Vec<_> = objects.iter().map(Value::to_string).collect();
+        let told = run(self.command("health").arg(crate::repository().join("gitops")), Some(&lines.join("\n")))?;
+        told.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
     }
 
     /// The line with which a person's own kubectl reaches it.

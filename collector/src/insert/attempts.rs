@@ -105,6 +105,7 @@ impl<'a> Attempts<'a> {
             let begun = Instant::now();
             let Err(error) = inserter.client.insert(block, self.token, server, self.views).await else {
                 inserter.metrics.inserted(block, begun.elapsed());
+                inserter.client.reach().inserted(block.table);
                 if self.views == Views::Spared {
                     tracing::error!(
                         table = block.table.name(),
@@ -133,6 +134,7 @@ impl<'a> Attempts<'a> {
             self.heed(verdict, server, slot);
             if self.pause.max(slot.pause(Instant::now())) >= self.left() {
                 tracing::warn!(table = block.table.name(), rows = block.rows, %error, "block not inserted, senders are told to send again");
+                inserter.client.reach().gave_up(block.table, &error);
                 return End::Again { after: slot.pause(Instant::now()).max(RETRY_AFTER) };
             }
             inserter.metrics.repeated(block.table);

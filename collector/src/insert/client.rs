@@ -20,6 +20,7 @@ use super::{
     connections::{Body, Connections, TlsError},
     endpoints::{Endpoints, Server},
     login::{Login, LoginError},
+    reach::Reach,
 };
 use crate::table::{Block, Table};
 
@@ -40,7 +41,11 @@ pub struct Client {
     database: String,
     login: Login,
     timeout: Duration,
+    reach: Reach,
 }
+
+/// Longest time to wait for the answer to a ping, which costs a server nothing.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Whether an insert fails when a view on the table does.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -100,7 +105,13 @@ impl Client {
             database: clickhouse.database.clone(),
             login,
             timeout: clickhouse.timeout.0,
+            reach: Reach::default(),
         }
+    }
+
+    /// What is known of the way, by everything that was asked on it.
+    pub const fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     pub fn database(&self) -> &str {
@@ -169,6 +180,35 @@ impl Client {
         Ok(String::from_utf8_lossy(&answer).trim_end().to_owned())
     }
 
+    /// Asks whether any server is there. Nobody logs in, and no log of queries grows by it.
+    ///
+    /// # Errors
+    /// None of them answers; the failure of the one in use.
+    pub(super) async fn ping(&self) -> Result<(), InsertError> {
+        let first = self.ping_at(self.server()).await;
+        if first.is_ok() {
+            return first;
+        }
+        for server in self.servers() {
+            if self.ping_at(server).await.is_ok() {
+                return Ok(());
+            }
+        }
+        first
+    }
+
+    /// Any answer will do but one that says that the server behind a proxy is away.
+    async fn ping_at(&self, server: Server) -> Result<(), InsertError> {
+        let request = Request::get(format!("{}/ping", self.address(server)))
+            .body(BodyExt::boxed_unsync(Full::new(Bytes::new())))?;
+        let limit = PING_TIMEOUT.min(self.timeout);
+        let exchange = tokio::time::timeout(limit, self.exchange(request)).await;
+        match exchange.unwrap_or(Err(InsertError::Timeout(limit))) {
+            Err(InsertError::Status(status)) if !status.is_server_error() => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
     /// Whether a server's table knows the tokens that its replicas were given.
     pub async fn is_replicated(&self, server: Server, table: Table) -> bool {
         let sql = format!(
@@ -186,13 +226,16 @@ impl Client {
             uri.extend(utf8_percent_encode(query, NON_ALPHANUMERIC));
         }
         let mut request = Request::post(uri).body(body)?;
-        self.login.authenticate(request.headers_mut()).await?;
-        let answer = tokio::time::timeout(self.timeout, self.exchange(request)).await;
+        let answer = match self.login.authenticate(request.headers_mut()).await {
+            Ok(()) => tokio::time::timeout(self.timeout, self.exchange(request)).await,
+            Err(error) => Ok(Err(error.into())),
+        };
         let answer = answer.unwrap_or(Err(InsertError::Timeout(self.timeout)));
         match &answer {
             Err(error) if error.is_of_the_server() => self.pass_over(server),
             _ => self.endpoints.works(server),
         }
+        self.reach.answered(answer.as_ref().err());
         answer
     }
 

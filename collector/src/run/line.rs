@@ -15,7 +15,7 @@ use crate::{
     assemble::{self, Assembler, Direct},
     delivery::Delivery,
     forward::{Forwarder, peers::Peers},
-    insert::{Client, Inserter},
+    insert::{Client, Inserter, Reach},
     metrics::Pipeline,
     role::{Outlet, outlet},
     schema::{Schema, State},
@@ -35,6 +35,8 @@ const BLOCKS: usize = 1;
 pub(super) struct Line {
     pub(super) deliveries: mpsc::Sender<Delivery>,
     pub(super) destination: Option<watch::Receiver<State>>,
+    /// What is told of the way to it.
+    pub(super) reach: Option<Reach>,
     /// Speaks when the last delivery is answered for.
     pub(super) done: oneshot::Receiver<()>,
 }
@@ -58,6 +60,9 @@ fn start_inserting(
     let (state, destination) = watch::channel(State::Unknown);
     let (layouts, known_layouts) = watch::channel(Layouts::default());
     tokio::spawn(Schema::new(clickhouse, client.clone()).keep(Arc::clone(&stale_schema), state, layouts));
+
+    let reach = client.reach().clone();
+    tokio::spawn(reach.clone().keep(client.clone()));
 
     let (block_sender, blocks) = mpsc::channel(BLOCKS);
     let inserter = Inserter {
@@ -94,7 +99,7 @@ fn start_inserting(
             is_kept
         }
     };
-    Ok(Line { deliveries, destination: Some(destination), done })
+    Ok(Line { deliveries, destination: Some(destination), reach: Some(reach), done })
 }
 
 fn start_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
@@ -108,7 +113,7 @@ fn start_forwarding(forward: &Forward, metrics: &Arc<Pipeline>) -> Line {
     let forwarder =
         Forwarder { peers, timeout: forward.timeout.0, retry_for: forward.retry_for.0, metrics: Arc::clone(metrics) };
     let (deliveries, delivered) = mpsc::channel(DELIVERIES);
-    Line { deliveries, destination: None, done: finishing(forwarder.run(delivered)) }
+    Line { deliveries, destination: None, reach: None, done: finishing(forwarder.run(delivered)) }
 }
 
 /// Runs a stage and tells when it has ended.

@@ -25,7 +25,8 @@ pub(super) async fn start_admin(settings: &Settings, health: Health, registry: R
         .await
         .with_context(|| format!("cannot listen on admin.metrics {}", addresses.metrics))?;
     let mut servers = JoinSet::new();
-    servers.spawn(listener::serve(health_socket, None, move |request| health.answer(&request), forever.clone()));
+    let probed = move |request| health.clone().answer(request);
+    servers.spawn(listener::serve(health_socket, None, probed, forever.clone()));
     servers.spawn(listener::serve(metrics_socket, None, move |request| admin::scrape(&request, &registry), forever));
     Ok(servers)
 }

@@ -1,6 +1,9 @@
 //! `status`: written by the operator alone, for decisions.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::{Condition, Time},
+    jiff::Timestamp,
+};
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +17,8 @@ pub struct Status {
     /// Generation of the spec that was last put to work. It keeps running while a newer one cannot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_generation: Option<i64>,
-    /// Ready, ConfigValid, Progressing, Degraded, and, while they hold, Reconciling and Stalled.
+    /// Ready, Available, Progressing, Degraded, ConfigValid, ClickHouseReachable, and, while they hold, Reconciling
+    /// and Stalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_owned()]))]
     #[schemars(length(max = 16))]
@@ -22,6 +26,9 @@ pub struct Status {
     /// Where to send telemetry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoints: Option<Endpoints>,
+    /// ClickHouse, as the gateways see it; absent until one has told.
+    #[serde(default, rename = "clickhouse", skip_serializing_if = "Option::is_none")]
+    pub clickhouse: Option<ClickHouseStatus>,
     /// The gateways, when the role is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<RoleStatus>,
@@ -40,6 +47,16 @@ pub struct Endpoints {
     pub http: String,
 }
 
+/// What the gateways tell of ClickHouse.
+#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClickHouseStatus {
+    /// A gateway reaches it with these credentials, and none is cut off.
+    pub reachable: bool,
+    /// `Current` when the tables are in place, otherwise `Pending`.
+    pub schema: String,
+}
+
 /// The pods of one role.
 #[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,6 +70,8 @@ pub struct RoleStatus {
     /// Labels that select the pods, for autoscalers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
+    /// Pods that are wanted and cannot be relied on: not there, not ready, or restarted just now.
+    pub unavailable: i32,
     /// `ready/desired`, for `kubectl get`.
     pub pods: String,
     /// Name of the configuration the pods of the current revision run.
@@ -60,11 +79,27 @@ pub struct RoleStatus {
     pub revision: Option<String>,
 }
 
+/// The condition of a resource that the operator has not looked at. The time is one that is always past.
+pub(super) fn not_seen_yet() -> Condition {
+    Condition {
+        type_: condition::RECONCILING.to_owned(),
+        status: "True".to_owned(),
+        reason: "NotSeenYet".to_owned(),
+        message: "the operator has not looked at this resource yet; if this stays, see whether it runs".to_owned(),
+        observed_generation: None,
+        last_transition_time: Time(Timestamp::UNIX_EPOCH),
+    }
+}
+
 /// Types of conditions; see <https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md>
 /// for the last two.
 pub mod condition {
     /// The observed generation is rolled out and every pod is ready.
     pub const READY: &str = "Ready";
+    /// Every role that is on has a pod that works, of whichever generation: telemetry can be sent.
+    pub const AVAILABLE: &str = "Available";
+    /// ClickHouse answers the gateways and lets them in.
+    pub const CLICKHOUSE_REACHABLE: &str = "ClickHouseReachable";
     /// The spec can work, or names the field that cannot.
     pub const CONFIG_VALID: &str = "ConfigValid";
     /// Pods are being replaced or added.

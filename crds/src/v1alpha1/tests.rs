@@ -47,3 +47,12 @@ fn the_definition_stays_below_what_an_apply_annotation_can_carry() {
     let crd = serde_json::to_string(&ClickStackCollector::crd()).unwrap();
     assert!(crd.len() < 256 * 1024, "{} bytes", crd.len());
 }
+
+#[test]
+fn a_resource_nobody_has_looked_at_says_so() {
+    let crd = serde_json::to_value(definition()).unwrap();
+    let status = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["default"];
+    let condition = &status["conditions"][0];
+    assert_eq!((condition["type"].as_str(), condition["status"].as_str()), (Some("Reconciling"), Some("True")));
+    assert_eq!(condition["lastTransitionTime"], "1970-01-01T00:00:00Z");
+}

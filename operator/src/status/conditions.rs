@@ -2,7 +2,7 @@
 
 use crds::{config::Role, problem::Problem};
 
-use super::{Fact, Input, Observed, Outcome, Trouble, condition};
+use super::{Fact, Input, Observed, Outcome, Trouble, condition, way};
 use crate::validate::Refusal;
 
 /// The API's limit is 32768; a person's is less.
@@ -10,13 +10,19 @@ const LONGEST_MESSAGE: usize = 2048;
 
 pub(super) fn of(input: &Input<'_>, applied: Option<i64>) -> Vec<Fact> {
     let ready = ready(input, applied);
-    let progressing = progressing(input);
     let is_stalled = matches!(input.outcome, Outcome::Refused(Refusal::Invalid(_)));
-    let mut facts = vec![ready.clone(), config_valid(input, applied), progressing, degraded(input, applied)];
+    let mut facts = vec![
+        ready.clone(),
+        available(input),
+        progressing(input),
+        degraded(input, applied),
+        config_valid(input, applied),
+        way::reachable(input),
+    ];
     if is_stalled {
-        facts.push(Fact { type_: condition::STALLED, is_true: true, ..ready });
-    } else if !ready.is_true && !matches!(input.outcome, Outcome::Refused(Refusal::Paused)) {
-        facts.push(Fact { type_: condition::RECONCILING, is_true: true, ..ready });
+        facts.push(Fact { type_: condition::STALLED, status: "True", ..ready });
+    } else if ready.status != "True" && !matches!(input.outcome, Outcome::Refused(Refusal::Paused)) {
+        facts.push(Fact { type_: condition::RECONCILING, status: "True", ..ready });
     }
     for fact in &mut facts {
         fact.message = shortened(std::mem::take(&mut fact.message));
@@ -29,15 +35,31 @@ fn ready(input: &Input<'_>, applied: Option<i64>) -> Fact {
     match &input.outcome {
         Outcome::Refused(refusal) => refused(condition::READY, refusal, applied),
         Outcome::Failed { cause } => fact(false, "ReconcileError", failed(cause)),
-        Outcome::Applied(_) => match input.observed.iter().find_map(unready) {
-            Some((reason, message)) => fact(false, reason, message),
+        Outcome::Applied(_) => match input.observed.iter().find_map(|seen| unready(input, seen)) {
+            Some((reason, message)) => fact(false, &reason, message),
             None => fact(true, "AllReady", summary(input.observed)),
         },
     }
 }
 
+/// Whether telemetry can be sent, whichever generation takes it.
+fn available(input: &Input<'_>) -> Fact {
+    let fact = |is_true, reason: &str, message| fact(condition::AVAILABLE, is_true, reason, message);
+    if input.observed.is_empty() {
+        return fact(false, "NothingRuns", "no role has been started".to_owned());
+    }
+    let works = |seen: &Observed| seen.steady_pods.min(seen.workload.ready) > 0;
+    match input.observed.iter().find(|seen| !works(seen)) {
+        Some(seen) if seen.workload.desired == 0 => {
+            fact(false, "NoPodWanted", format!("no {} pod is wanted", seen.role.as_str()))
+        }
+        Some(seen) => fact(false, "NoPodReady", format!("no {} pod is ready", seen.role.as_str())),
+        None => fact(true, "PodsReady", "every role has a pod that takes telemetry".to_owned()),
+    }
+}
+
 /// Why a role is not ready, if it is not.
-fn unready(seen: &Observed) -> Option<(&'static str, String)> {
+fn unready(input: &Input<'_>, seen: &Observed) -> Option<(String, String)> {
     let reason = match seen.role {
         Role::Gateway => "GatewayNotReady",
         Role::Agent => "AgentNotReady",
@@ -45,16 +67,26 @@ fn unready(seen: &Observed) -> Option<(&'static str, String)> {
     let role = seen.role.as_str();
     let workload = &seen.workload;
     if let Some(trouble) = seen.troubles.first() {
-        return Some((reason, trouble.message.clone()));
-    }
-    if !workload.is_believed {
-        return Some(("RollingOut", format!("the {role}s of this generation are being started")));
-    }
-    if let Some(left) = workload.rollout_left() {
-        return Some(("RollingOut", format!("{role}: {left}")));
+        return Some((reason.to_owned(), trouble.message.clone()));
     }
     let ready = workload.ready.min(workload.available).min(seen.steady_pods);
-    (ready < workload.desired).then(|| (reason, format!("{ready} of {} {role} pods are ready", workload.desired)))
+    let is_settled = workload.is_believed && workload.rollout_left().is_none() && ready >= workload.desired;
+    // What a gateway cannot reach explains why it is not ready. One that was ready stays so: senders keep what it
+    // cannot store.
+    if !is_settled
+        && seen.role == Role::Gateway
+        && let Some(trouble) = way::trouble(input)
+    {
+        return Some(trouble);
+    }
+    if !workload.is_believed {
+        return Some(("RollingOut".to_owned(), format!("the {role}s of this generation are being started")));
+    }
+    if let Some(left) = workload.rollout_left() {
+        return Some(("RollingOut".to_owned(), format!("{role}: {left}")));
+    }
+    (ready < workload.desired)
+        .then(|| (reason.to_owned(), format!("{ready} of {} {role} pods are ready", workload.desired)))
 }
 
 fn config_valid(input: &Input<'_>, applied: Option<i64>) -> Fact {
@@ -96,12 +128,15 @@ fn degraded(input: &Input<'_>, applied: Option<i64>) -> Fact {
         }
         Outcome::Refused(refusal) => {
             let refused = refused(condition::DEGRADED, refusal, applied);
-            Fact { is_true: true, ..refused }
+            Fact { status: "True", ..refused }
         }
         Outcome::Failed { cause } => fact(condition::DEGRADED, true, "ReconcileError", failed(cause)),
         Outcome::Applied(_) => match input.observed.iter().flat_map(|seen| &seen.troubles).next() {
             Some(Trouble { reason, message, .. }) => fact(condition::DEGRADED, true, reason, message.clone()),
-            None => fact(condition::DEGRADED, false, "AsDesired", "nothing is wrong".to_owned()),
+            None => match way::trouble(input) {
+                Some((reason, message)) => fact(condition::DEGRADED, true, &reason, message),
+                None => fact(condition::DEGRADED, false, "AsDesired", "nothing is wrong".to_owned()),
+            },
         },
     }
 }
@@ -131,7 +166,7 @@ fn summary(observed: &[Observed]) -> String {
 }
 
 fn fact(type_: &'static str, is_true: bool, reason: &str, message: String) -> Fact {
-    Fact { type_, is_true, reason: reason.to_owned(), message }
+    Fact { type_, status: if is_true { "True" } else { "False" }, reason: reason.to_owned(), message }
 }
 
 fn shortened(message: String) -> String {

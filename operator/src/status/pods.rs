@@ -27,6 +27,12 @@ const STUCK: [&str; 10] = [
     "RegistryUnavailable",
 ];
 
+/// As the kubelet calls it.
+const OUT_OF_MEMORY: &str = "OOMKilled";
+
+/// The kubelet goes to and fro between this and `ErrImagePull`; nothing changes by it.
+const PULL_FAILS: &str = "ImagePullBackOff";
+
 /// Something a person should know of.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Trouble {
@@ -60,13 +66,21 @@ pub fn summary<'a>(pods: impl IntoIterator<Item = &'a Pod>, now: Timestamp) -> S
 }
 
 /// Pods that are going away or have ended are nobody's hope and nobody's fault.
-fn counts(pod: &Pod) -> bool {
+pub fn counts(pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     pod.metadata.deletion_timestamp.is_none() && !matches!(phase, Some("Failed" | "Succeeded"))
 }
 
+/// Init containers too, but for those that have done their work.
 fn containers(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
-    pod.status.iter().filter_map(|status| status.container_statuses.as_ref()).flatten()
+    let status = pod.status.as_ref();
+    let ended_well = |container: &&ContainerStatus| {
+        let ended = container.state.as_ref().and_then(|state| state.terminated.as_ref());
+        ended.is_some_and(|ended| ended.exit_code == 0)
+    };
+    let first = status.and_then(|status| status.init_container_statuses.as_ref());
+    let first = first.into_iter().flatten().filter(move |container| !ended_well(container));
+    first.chain(status.and_then(|status| status.container_statuses.as_ref()).into_iter().flatten())
 }
 
 fn is_ready(pod: &Pod) -> bool {
@@ -94,15 +108,19 @@ fn trouble(pod: &str, container: &ContainerStatus, now: Timestamp) -> Option<Tro
     let last = container.last_state.as_ref().and_then(|state| state.terminated.as_ref());
     let (reason, detail) = if let Some(waiting) = &state.waiting {
         let reason = waiting.reason.as_deref().filter(|reason| STUCK.contains(reason))?;
+        let reason = if reason == "ErrImagePull" { PULL_FAILS } else { reason };
         // A crash loop's own message says only how long the back-off is, and changes all the time.
         let told = last.map(ended).filter(|_| reason == "CrashLoopBackOff");
-        (reason, told.or_else(|| waiting.message.as_deref().map(one_line)).unwrap_or_default())
+        (reason, told.or_else(|| waiting.message.as_deref().map(|told| one_line(why(told)))).unwrap_or_default())
     } else if let Some(terminated) = &state.terminated {
         ("ContainerExited", ended(terminated))
     } else {
         steady_in(container, now)?;
         ("ContainerRestarted", last.map(ended).unwrap_or_default())
     };
+    // What the container died of says more than that it is held back.
+    let was_out_of_memory = last.is_some_and(|last| last.reason.as_deref() == Some(OUT_OF_MEMORY));
+    let reason = if was_out_of_memory { OUT_OF_MEMORY } else { reason };
     let separator = if detail.is_empty() { "" } else { ": " };
     let message = format!("pod {pod}, container {}: {reason}{separator}{detail}", container.name);
     Some(Trouble { rank: 0, reason: reason.to_owned(), message })
@@ -116,6 +134,11 @@ fn steady_in(container: &ContainerStatus, now: Timestamp) -> Option<Duration> {
     let ran = u64::try_from(now.as_millisecond().saturating_sub(started.as_millisecond())).unwrap_or(0);
     let left = STEADY_AFTER.checked_sub(Duration::from_millis(ran)).filter(|left| !left.is_zero())?;
     (container.restart_count > 0).then_some(left)
+}
+
+/// What a back-off says of the try before it.
+fn why(message: &str) -> &str {
+    message.split_once(": ErrImagePull: ").map_or(message, |(_, why)| why)
 }
 
 fn ended(state: &ContainerStateTerminated) -> String {

@@ -11,6 +11,8 @@ use serde_json::json;
 use super::*;
 use crate::{references::Found, validate::validate};
 
+mod way;
+
 const NOW: &str = "2026-01-01T00:01:00Z";
 
 fn plan() -> Plan {
@@ -28,7 +30,7 @@ fn rolled_out() -> Workload {
 
 fn gateway(workload: Workload, pods: pods::Summary) -> Observed {
     let pods::Summary { steady, troubles, settles_in } = pods;
-    Observed { role: Role::Gateway, workload, steady_pods: steady, troubles, settles_in }
+    Observed { role: Role::Gateway, workload, steady_pods: steady, troubles, settles_in, ways: Vec::new() }
 }
 
 fn made(outcome: Outcome<'_>, observed: &[Observed], previous: Option<&Status>) -> Status {
@@ -110,6 +112,91 @@ fn a_crash_loop_is_named_with_its_last_words() {
 }
 
 #[test]
+fn a_container_without_memory_is_named_by_what_it_died_of() {
+    let mut container = container(json!({"waiting": {"reason": "CrashLoopBackOff"}}), 3);
+    container["lastState"] = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
+    let summary = pods::summary([&pod(container, false)], NOW.parse().unwrap());
+    assert_eq!(summary.troubles[0].reason, "OOMKilled");
+    assert!(summary.troubles[0].message.ends_with("it ended with exit code 137 (OOMKilled)"), "{summary:?}");
+}
+
+#[test]
+fn an_init_container_counts_until_it_has_done_its_work() {
+    let state = |state| {
+        let mut pod = pod(container(running_since(0), 0), true);
+        let init = serde_json::from_value(container(state, 0)).unwrap();
+        pod.status.as_mut().unwrap().init_container_statuses = Some(vec![init]);
+        pods::summary([&pod], NOW.parse().unwrap()).troubles.len()
+    };
+    assert_eq!(state(json!({"terminated": {"exitCode": 0}})), 0);
+    assert_eq!(state(json!({"terminated": {"exitCode": 1}})), 1);
+    assert_eq!(state(json!({"waiting": {"reason": "ErrImagePull"}})), 1);
+}
+
+#[test]
+fn a_quota_is_named_the_same_at_every_try() {
+    let told = |pod: &str| {
+        let message = format!("pods {pod:?} is forbidden: exceeded quota: q, requested: pods=1, used: pods=1");
+        workload::not_started("FailedCreate", &message)
+    };
+    assert_eq!(told("main-agent-a"), told("main-agent-b"));
+    let Trouble { reason, message, .. } = told("main-agent-a");
+    assert_eq!(reason, "QuotaExceeded");
+    assert_eq!(message, "pods cannot be started: exceeded quota: q, requested: pods=1, used: pods=1");
+}
+
+#[test]
+fn telemetry_can_be_sent_while_a_pod_of_any_generation_works() {
+    let plan = plan();
+    let pods = |steady| pods::Summary { steady, ..Default::default() };
+    for (ready, steady, desired, reason) in
+        [(1, 1, 2, "PodsReady"), (0, 0, 2, "NoPodReady"), (2, 0, 2, "NoPodReady"), (0, 0, 0, "NoPodWanted")]
+    {
+        let workload = Workload { ready, desired, updated: 0, ..rolled_out() };
+        let status = made(Outcome::Applied(&plan), &[gateway(workload, pods(steady))], None);
+        assert_eq!(told(&status, "Available").unwrap().1, reason);
+        assert_eq!(status.gateway.unwrap().unavailable, desired - steady);
+    }
+    assert_eq!(told(&made(Outcome::Applied(&plan), &[], None), "Available").unwrap().1, "NothingRuns");
+}
+
+#[test]
+fn an_event_is_made_when_something_begins_or_ends_and_not_while_it_lasts() {
+    let plan = plan();
+    let steady = || pods::Summary { steady: 2, ..Default::default() };
+    let ready = made(Outcome::Applied(&plan), &[gateway(rolled_out(), steady())], None);
+    let rolling = made(Outcome::Applied(&plan), &[gateway(Workload { updated: 0, ..rolled_out() }, steady())], None);
+    let failed = made(Outcome::Failed { cause: "x" }, &[], None);
+    let refusal = Refusal::Missing { kind: "Secret", message: "Secret ch does not exist".to_owned() };
+    let waiting = made(Outcome::Refused(&refusal), &[], None);
+    let reasons = |before: Option<&Status>, after: &Status| -> Vec<String> {
+        transitions(before, after).into_iter().map(|transition| transition.reason).collect()
+    };
+    assert_eq!(reasons(None, &rolling), [""; 0]);
+    assert_eq!(reasons(Some(&rolling), &ready), ["Ready"]);
+    assert_eq!(reasons(Some(&ready), &ready), [""; 0]);
+    assert_eq!(reasons(Some(&ready), &rolling), [""; 0]);
+    assert_eq!(reasons(Some(&ready), &failed), ["ReconcileError"]);
+    assert_eq!(reasons(Some(&failed), &waiting), ["SecretMissing"]);
+    assert_eq!(reasons(Some(&waiting), &waiting), [""; 0]);
+    assert_eq!(reasons(Some(&waiting), &rolling), ["Recovered"]);
+    assert_eq!(reasons(Some(&failed), &ready), ["Ready"]);
+
+    // A crash loop goes round through three states; it began once.
+    let state = |state, restarts, is_ready| {
+        let pods = pods::summary([&pod(container(state, restarts), is_ready)], NOW.parse().unwrap());
+        made(Outcome::Applied(&plan), &[gateway(rolled_out(), pods)], None)
+    };
+    let exited = state(json!({"terminated": {"exitCode": 2}}), 0, false);
+    let waits = state(json!({"waiting": {"reason": "CrashLoopBackOff"}}), 1, false);
+    let restarted = state(running_since(58), 1, true);
+    assert_eq!(reasons(Some(&ready), &exited), ["ContainerExited"]);
+    for (before, after) in [(&exited, &waits), (&waits, &restarted), (&restarted, &exited)] {
+        assert_eq!(reasons(Some(before), after), [""; 0]);
+    }
+}
+
+#[test]
 fn a_restarted_container_is_believed_after_ten_seconds() {
     let now = NOW.parse().unwrap();
     let early = pods::summary([&pod(container(running_since(55), 1), true)], now);
@@ -129,10 +216,15 @@ fn pods_that_go_away_are_not_counted() {
 }
 
 #[test]
-fn an_image_that_cannot_be_pulled_is_named() {
-    let waiting = json!({"waiting": {"reason": "ErrImagePull", "message": "not found"}});
-    let summary = pods::summary([&pod(container(waiting, 0), false)], NOW.parse().unwrap());
-    assert_eq!(summary.troubles[0].message, "pod main-gateway-x, container collector: ErrImagePull: not found");
+fn an_image_that_cannot_be_pulled_is_named_the_same_at_every_try() {
+    for (reason, message) in
+        [("ErrImagePull", "not found"), ("ImagePullBackOff", "Back-off pulling image \"i:1\": ErrImagePull: not found")]
+    {
+        let waiting = json!({"waiting": {"reason": reason, "message": message}});
+        let summary = pods::summary([&pod(container(waiting, 0), false)], NOW.parse().unwrap());
+        let told = "pod main-gateway-x, container collector: ImagePullBackOff: not found";
+        assert_eq!(summary.troubles[0].message, told);
+    }
 }
 
 #[test]

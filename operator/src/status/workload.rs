@@ -126,9 +126,12 @@ fn complaint(condition: &DeploymentCondition) -> Option<Trouble> {
         "Progressing" => condition.status == "False",
         _ => false,
     };
-    is_bad.then(|| Trouble {
-        rank: 2,
-        reason: reason.to_owned(),
-        message: format!("pods cannot be started: {}", condition.message.as_deref().unwrap_or(reason)),
-    })
+    is_bad.then(|| not_started(reason, condition.message.as_deref().unwrap_or(reason)))
+}
+
+/// Why no pod can be made. What comes before the cause names a pod that never was, another one at each try.
+pub fn not_started(reason: &str, message: &str) -> Trouble {
+    let why = message.split_once(" is forbidden: ").map_or(message, |(_, why)| why);
+    let reason = if why.starts_with("exceeded quota") { "QuotaExceeded" } else { reason };
+    Trouble { rank: 2, reason: reason.to_owned(), message: format!("pods cannot be started: {why}") }
 }

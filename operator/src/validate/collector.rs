@@ -78,7 +78,8 @@ fn log_folders(name: &str, namespace: &str, logs: &config::ContainerLogs) -> [No
 fn destination(clickhouse: &ClickHouse, mounts: &mut Mounts) -> config::ClickHouse {
     let credentials = clickhouse.credentials.as_ref().map(|wanted| {
         let referent = Referent::Secret(wanted.secret_name.clone());
-        mounts.add("credentials", referent, &[(&wanted.username_key, "username"), (&wanted.password_key, "password")])
+        let keys = [(&*wanted.username_key, "username"), (&*wanted.password_key, "password")];
+        mounts.add(Mount::CREDENTIALS, referent, &keys)
     });
     let file = |name: &str| credentials.as_ref().map(|directory| format!("{directory}/{name}"));
     let defaults = config::ClickHouse::at("");

@@ -161,6 +161,21 @@ impl Drop for Namespace {
 }
 
 impl Pod {
+    /// SIGKILL to the collector in it, found by what its environment says of its pod. Only where the nodes run on
+    /// this machine.
+    pub fn kill(&self) -> anyhow::Result<()> {
+        let mark = format!("POD_NAME={}", self.name);
+        let of_pod = |process: &std::fs::DirEntry| {
+            let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+        };
+        let found = std::fs::read_dir("/proc")?.filter_map(Result::ok).find(of_pod);
+        let process = found.with_context(|| format!("no process of pod {} on this machine", self.name))?;
+        let pid: i32 = process.file_name().to_string_lossy().parse()?;
+        let pid = rustix::process::Pid::from_raw(pid).context("a process id")?;
+        Ok(rustix::process::kill_process(pid, rustix::process::Signal::KILL)?)
+    }
+
     fn read(pod: &Value) -> Pod {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let conditions = pod["status"]["conditions"].as_array().cloned().unwrap_or_default();
