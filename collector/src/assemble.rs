@@ -10,10 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, watch},
+};
 
 use crate::{
     ack::{Ack, Outcome},
+    budget::Budget,
     delivery::{Delivery, Next, Source},
     making::{Fate, Making, Seq},
     metrics::Pipeline,
@@ -42,6 +46,9 @@ pub struct Limits {
     pub age: Duration,
     /// The age of a block that fills fast: longer where no sender waits for it.
     pub patience: Duration,
+    /// Bytes of all open blocks before compression, above which all are sealed. Where no sender waits for a block,
+    /// nothing else bounds how many half-full ones there are.
+    pub open: usize,
 }
 
 /// A block with less than an eighth of what it may have when its age comes fills slowly: what waiting would add to it is
@@ -96,7 +103,8 @@ impl Assembler {
             }
         }
         let Limits { rows, bytes, .. } = self.limits;
-        sealed.extend(self.seal_where(now, &|open| open.rows >= rows || open.bytes >= bytes));
+        let is_too_much = kept.is_some() && self.open_bytes() > self.limits.open;
+        sealed.extend(self.seal_where(now, &|open| is_too_much || open.rows >= rows || open.bytes >= bytes));
         sealed
     }
 
@@ -147,6 +155,12 @@ impl Assembler {
         self.seal_where(now, &|_| true)
     }
 
+    fn open_bytes(&mut self) -> usize {
+        let mut bytes = 0;
+        self.tables.each(&mut |blocks| bytes += blocks.bytes());
+        bytes
+    }
+
     /// The first kept delivery that has rows in an open block.
     fn first(&mut self) -> Option<Seq> {
         let mut first: Option<Seq> = None;
@@ -181,15 +195,19 @@ fn due(open: &Fill, limits: Limits) -> Instant {
     open.since + if fills_fast { limits.patience } else { limits.age }
 }
 
+/// Where blocks go.
+#[derive(Debug)]
+pub struct Outlet {
+    pub blocks: mpsc::Sender<Block>,
+    /// Memory for blocks of kept deliveries: their requests' own share of memory is given back with the answers.
+    pub room: Budget,
+    pub runtime: Handle,
+}
+
 /// Runs until no delivery can come any more, then seals what is open.
 ///
 /// Runs on a thread of its own: a request of 8,000 records takes milliseconds, in which no socket may wait.
-pub fn run(
-    mut assembler: Assembler,
-    mut source: impl Source,
-    blocks: &mpsc::Sender<Block>,
-    runtime: &tokio::runtime::Handle,
-) {
+pub fn run(mut assembler: Assembler, mut source: impl Source, outlet: &Outlet) {
     loop {
         assembler.metrics.beat();
         let mut sealed = Vec::new();
@@ -211,13 +229,13 @@ pub fn run(
             Next::Pause | Next::End => assembler.report(),
         }
         sealed.extend(assembler.due(Instant::now()));
-        send(sealed, &mut source, blocks, &assembler.metrics, runtime);
+        outlet.send(sealed, &mut source, &assembler.metrics);
         if let Some(seq) = kept {
             source.assembled(seq, assembler.first());
         }
     }
     let left = assembler.finish(Instant::now());
-    send(left, &mut source, blocks, &assembler.metrics, runtime);
+    outlet.send(left, &mut source, &assembler.metrics);
 }
 
 /// Until a block is due, or it is time to show life.
@@ -229,26 +247,27 @@ fn wait(assembler: &mut Assembler) -> Duration {
 /// How often an idle assembler shows that it lives.
 const IDLE_BEAT: Duration = Duration::from_secs(1);
 
-/// Hands blocks on. Waiting for ClickHouse is no fault of this thread, so it shows its life meanwhile.
-fn send(
-    sealed: Vec<Block>,
-    source: &mut dyn Source,
-    blocks: &mpsc::Sender<Block>,
-    metrics: &Pipeline,
-    runtime: &tokio::runtime::Handle,
-) {
-    for block in sealed {
+impl Outlet {
+    /// Hands blocks on.
+    fn send(&self, sealed: Vec<Block>, source: &mut dyn Source, metrics: &Pipeline) {
+        for mut block in sealed {
+            if block.deliveries.is_some() {
+                let bytes = block.body.iter().map(bytes::Bytes::len).sum();
+                block.room = self.wait(metrics, || self.room.wait(bytes));
+            }
+            // Without an inserter nobody will store the block; dropping it answers its senders "retry".
+            let Ok(place) = self.wait(metrics, || self.blocks.clone().reserve_owned()) else { return };
+            source.seal(block, place);
+        }
+    }
+
+    /// Waiting for ClickHouse is no fault of this thread, so it shows its life meanwhile.
+    fn wait<T, F: Future<Output = T>>(&self, metrics: &Pipeline, begin: impl Fn() -> F) -> T {
         loop {
             metrics.beat();
-            let place = blocks.clone().reserve_owned();
-            match runtime.block_on(async { tokio::time::timeout(IDLE_BEAT, place).await }) {
-                Ok(Ok(place)) => {
-                    source.seal(block, place);
-                    break;
-                }
-                // Without an inserter nobody will store the block; dropping it answers its senders "retry".
-                Ok(Err(_)) => break,
-                Err(_) => {}
+            let done = self.runtime.block_on(async { tokio::time::timeout(IDLE_BEAT, begin()).await });
+            if let Ok(done) = done {
+                return done;
             }
         }
     }

@@ -3,7 +3,7 @@
 //! Start: outlet, then line, then sockets, so that whatever is accepted has somewhere to go. Stop: not ready, a
 //! moment for the world to look away, sockets, line, outlet; everything accepted is answered on the way.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use prometheus_client::registry::Registry;
@@ -40,13 +40,14 @@ pub async fn run(settings: Settings) -> Result<()> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(ProcessReadings::starting_now()));
     let metrics = Arc::new(Pipeline::new(&mut registry));
-    let budget = Budget::new(settings.memory_budget);
-    let ahead = Budget::new(AHEAD);
-    registry.register_collector(Box::new(BudgetGauge { held: budget.clone(), ahead: ahead.clone() }));
+    let budget = Budget::new(settings.request_budget());
+    let (ahead, blocks) = (Budget::new(AHEAD), Budget::new(settings.memory_budget / 2));
+    let gauge = BudgetGauge { held: budget.clone(), ahead: ahead.clone(), blocks: blocks.clone() };
+    registry.register_collector(Box::new(gauge));
 
     let (stop, stopping) = watch::channel(false);
     let (drain, draining) = watch::channel(false);
-    let line = start_line(&settings, &metrics, &mut registry)?;
+    let line = start_line(&settings, &metrics, blocks, &mut registry)?;
     let health = Health {
         destination: line.destination,
         way: line.reach.map(|reach| reach.told()),
@@ -72,6 +73,10 @@ pub async fn run(settings: Settings) -> Result<()> {
     });
     let is_complete = stopped.await.is_ok();
     admin.shutdown().await;
+    if !is_complete && settings.config.spool.is_some() {
+        tracing::warn!("stopped: what is not stored yet waits in the spool for the next process on it");
+        return Ok(());
+    }
     if !is_complete {
         bail!("not everything was answered within shutdown.timeout ({}); senders will send it again", shutdown.timeout);
     }
@@ -101,9 +106,7 @@ pub fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     let result = runtime.block_on(work);
-    runtime.shutdown_timeout(RUNTIME_STOP);
+    // The process ends. A runtime that is taken apart would make threads of the line panic that still wait in it.
+    std::mem::forget(runtime);
     result
 }
-
-/// Longest time the runtime waits for stray tasks at the very end.
-const RUNTIME_STOP: Duration = Duration::from_secs(1);

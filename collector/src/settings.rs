@@ -148,6 +148,12 @@ impl Settings {
         Ok(settings)
     }
 
+    /// The part of the budget for requests. With a spool they go when they are on the disk, and the other half is for
+    /// blocks that nobody waits for; without one, a block's rows are held by the requests they came in.
+    pub fn request_budget(&self) -> usize {
+        if self.config.spool.is_some() { (self.memory_budget / 2).max(self.request_limit) } else { self.memory_budget }
+    }
+
     fn checked(config: CollectorConfig, name: &str, variables: &Variables) -> Result<Self, SettingsError> {
         let problems = config.problems();
         if !problems.is_empty() {
@@ -164,6 +170,7 @@ impl Settings {
             bytes: config.blocks.max_bytes.as_usize(),
             age,
             patience: if config.spool.is_some() { age.max(PATIENCE) } else { age },
+            open: memory_budget,
         };
         let (login, log_filter) = (login(&config, variables), log_filter(variables));
         let auth = &config.receivers.otlp.auth;

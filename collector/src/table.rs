@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     ack::Ack,
+    budget::Permit,
     making::{Receipt, Seq},
     signal::Signal,
 };
@@ -125,4 +126,6 @@ pub struct Block {
     pub deliveries: Option<RangeInclusive<Seq>>,
     /// The duty to tell the spool what becomes of it, from when its making is written down.
     pub receipt: Option<Receipt>,
+    /// Its share of the memory for blocks that nobody waits for.
+    pub room: Option<Permit>,
 }

@@ -43,6 +43,8 @@ pub struct Sender {
     pub case: Case,
     /// Requests a second; as fast as answers come when absent.
     pub pace: Option<f64>,
+    /// Requests on their way at once, instead of [`ROWS_IN_FLIGHT`] in all.
+    pub connections: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -57,7 +59,8 @@ struct Shared {
 impl Sender {
     /// Sends every request once and waits for all answers.
     pub async fn send(self, requests: &[Request]) -> anyhow::Result<Sent> {
-        let in_flight = (ROWS_IN_FLIGHT / self.case.records).clamp(1, MOST_IN_FLIGHT).min(requests.len());
+        let usual = (ROWS_IN_FLIGHT / self.case.records).clamp(1, MOST_IN_FLIGHT);
+        let in_flight = self.connections.unwrap_or(usual).min(requests.len());
         let connections = match self.case.transport {
             Transport::Http => in_flight,
             Transport::Grpc => GRPC_CONNECTIONS.min(in_flight),

@@ -17,10 +17,19 @@ pub use crate::workload::Workload;
 /// Longer than the longest measurement: an engine nobody stopped ends by itself.
 const ENGINE_LIFE: Duration = Duration::from_secs(1_800);
 
-pub async fn measure(system: System, case: &Case, workload: &Workload) -> anyhow::Result<Row> {
+/// What is not a part of the case.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// Ours keeps deliveries in a spool.
+    pub has_spool: bool,
+    /// Requests on their way at once.
+    pub connections: Option<usize>,
+}
+
+pub async fn measure(system: System, case: &Case, workload: &Workload, setup: Setup) -> anyhow::Result<Row> {
     let engine = ClickHouse::start(Options { life: ENGINE_LIFE, ..Options::default() }).await?;
-    let mut running = system.start(&engine, case).await?;
-    let measured = phases(&engine, &running, case, workload).await;
+    let mut running = system.start(&engine, case, setup.has_spool).await?;
+    let measured = phases(&engine, &running, case, workload, setup).await;
     running.check_running()?;
     let mut row = measured.map_err(|error| error.context(running.log_tail()))?;
     row.system = system;
@@ -42,9 +51,16 @@ impl Cpu {
     }
 }
 
-async fn phases(engine: &ClickHouse, running: &Running, case: &Case, workload: &Workload) -> anyhow::Result<Row> {
+async fn phases(
+    engine: &ClickHouse,
+    running: &Running,
+    case: &Case,
+    workload: &Workload,
+    setup: Setup,
+) -> anyhow::Result<Row> {
     let table = case.signal.table();
-    let sender = Sender { address: running.address(case.transport), case: *case, pace: None };
+    let sender =
+        Sender { address: running.address(case.transport), case: *case, pace: None, connections: setup.connections };
     sender.send(&workload.warm).await?;
     let mut sent = rows(&workload.warm);
     stored::wait_for(engine, table, sent).await?;

@@ -23,7 +23,8 @@ pub enum System {
 /// A system that runs, with the tables it writes to.
 #[derive(Debug)]
 pub enum Running {
-    Ours(Box<Collector>),
+    /// With the folder of its spool, if it has one.
+    Ours(Box<Collector>, Option<tempfile::TempDir>),
     Peer(Peer),
 }
 
@@ -49,12 +50,18 @@ impl System {
         self != System::Rotel || case.signal != Signal::JsonLogs
     }
 
-    pub async fn start(self, engine: &ClickHouse, case: &Case) -> anyhow::Result<Running> {
+    pub async fn start(self, engine: &ClickHouse, case: &Case, has_spool: bool) -> anyhow::Result<Running> {
         match self {
             // With the blocks it has where nothing is configured, not with the small ones of the tests.
             System::ClickstackCollector => {
-                let defaults = |config: &mut crds::config::CollectorConfig| config.blocks = Default::default();
-                Ok(Running::Ours(Box::new(Collector::gateway(engine, defaults).await?)))
+                let folder = has_spool.then(tempfile::tempdir).transpose()?;
+                let spool = folder.as_ref().map(|folder| serde_json::json!({"directory": folder.path().join("spool")}));
+                let spool = spool.map(serde_json::from_value).transpose()?;
+                let defaults = |config: &mut crds::config::CollectorConfig| {
+                    config.blocks = Default::default();
+                    config.spool = spool;
+                };
+                Ok(Running::Ours(Box::new(Collector::gateway(engine, defaults).await?), folder))
             }
             System::Otelcol => {
                 collector::migrate(engine, DATABASE).await?;
@@ -74,8 +81,8 @@ impl System {
 impl Running {
     pub fn address(&self, transport: Transport) -> SocketAddr {
         match (self, transport) {
-            (Running::Ours(ours), Transport::Http) => ours.config.receivers.otlp.http,
-            (Running::Ours(ours), Transport::Grpc) => ours.config.receivers.otlp.grpc,
+            (Running::Ours(ours, _), Transport::Http) => ours.config.receivers.otlp.http,
+            (Running::Ours(ours, _), Transport::Grpc) => ours.config.receivers.otlp.grpc,
             (Running::Peer(peer), Transport::Http) => peer.http,
             (Running::Peer(peer), Transport::Grpc) => peer.grpc,
         }
@@ -83,21 +90,21 @@ impl Running {
 
     pub fn pid(&self) -> u32 {
         match self {
-            Running::Ours(ours) => ours.pid(),
+            Running::Ours(ours, _) => ours.pid(),
             Running::Peer(peer) => peer.pid(),
         }
     }
 
     pub fn check_running(&mut self) -> anyhow::Result<()> {
         match self {
-            Running::Ours(ours) => ours.process().check_running(),
+            Running::Ours(ours, _) => ours.process().check_running(),
             Running::Peer(peer) => peer.process().check_running(),
         }
     }
 
     pub fn log_tail(&mut self) -> String {
         match self {
-            Running::Ours(ours) => ours.process().log_tail(),
+            Running::Ours(ours, _) => ours.process().log_tail(),
             Running::Peer(peer) => peer.process().log_tail(),
         }
     }

@@ -68,8 +68,13 @@ fn official(signal: Signal, message: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn blocks(signal: Signal, message: &[u8]) -> Vec<Block> {
-    let limits =
-        Limits { rows: usize::MAX, bytes: usize::MAX, age: Duration::from_secs(1), patience: Duration::from_secs(1) };
+    let limits = Limits {
+        rows: usize::MAX,
+        bytes: usize::MAX,
+        age: Duration::from_secs(1),
+        patience: Duration::from_secs(1),
+        open: usize::MAX,
+    };
     let (_layouts, layouts) = tokio::sync::watch::channel(Layouts::default());
     let metrics = Arc::new(Pipeline::new(&mut prometheus_client::registry::Registry::default()));
     let mut assembler = Assembler::new(limits, layouts, metrics);

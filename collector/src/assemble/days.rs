@@ -74,6 +74,8 @@ pub(super) trait OpenBlocks {
     fn roll_back(&mut self, kept: Option<Seq>);
     /// When the next block is due, given when each is.
     fn deadline(&self, due: &dyn Fn(&Fill) -> Instant) -> Option<Instant>;
+    /// Of all open blocks, before compression.
+    fn bytes(&self) -> usize;
     /// The first kept delivery with rows in an open block.
     fn first(&self) -> Option<Seq>;
     fn seal_where(&mut self, is_due: &dyn Fn(&Fill) -> bool, sealed: &mut Sealed<'_>);
@@ -205,6 +207,10 @@ impl<C: Columns> OpenBlocks for Days<C> {
         self.open.iter().filter(|open| open.fill.rows > 0).map(|open| due(&open.fill)).min()
     }
 
+    fn bytes(&self) -> usize {
+        self.open.iter().map(|open| open.fill.bytes).sum()
+    }
+
     fn first(&self) -> Option<Seq> {
         self.open.iter().filter_map(|open| open.deliveries.map(|(first, _)| first)).min()
     }
@@ -256,6 +262,7 @@ impl<C: Columns> Open<C> {
             day: self.day,
             deliveries: self.deliveries.take().map(|(first, last)| first..=last),
             receipt: None,
+            room: None,
         }
     }
 }

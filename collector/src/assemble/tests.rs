@@ -23,7 +23,13 @@ mod oracle;
 const DAY: u64 = 86_400_000_000_000;
 
 fn assembler(rows: usize) -> Assembler {
-    let limits = Limits { rows, bytes: 64 << 20, age: Duration::from_secs(1), patience: Duration::from_secs(1) };
+    let limits = Limits {
+        rows,
+        bytes: 64 << 20,
+        age: Duration::from_secs(1),
+        patience: Duration::from_secs(1),
+        open: usize::MAX,
+    };
     let (_, layouts) = watch::channel(Layouts::default());
     Assembler::new(limits, layouts, Arc::new(Pipeline::new(&mut Registry::default())))
 }
@@ -144,7 +150,13 @@ fn a_record_that_cannot_be_read_costs_itself_alone() {
 fn a_session_goes_to_its_own_table_and_a_changed_layout_closes_what_was_begun() {
     use crate::table::Layout;
     use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
-    let limits = Limits { rows: 100, bytes: 64 << 20, age: Duration::from_secs(1), patience: Duration::from_secs(1) };
+    let limits = Limits {
+        rows: 100,
+        bytes: 64 << 20,
+        age: Duration::from_secs(1),
+        patience: Duration::from_secs(1),
+        open: usize::MAX,
+    };
     let (sender, layouts) = watch::channel(Layouts::default());
     let mut assembler = Assembler::new(limits, layouts, Arc::new(Pipeline::new(&mut Registry::default())));
     let value = Some(AnyValue { value: Some(Value::IntValue(3)) });

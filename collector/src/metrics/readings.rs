@@ -25,6 +25,8 @@ pub struct BudgetGauge {
     pub held: Budget,
     /// Of those of them that are read and not opened yet.
     pub ahead: Budget,
+    /// Of blocks of kept deliveries.
+    pub blocks: Budget,
 }
 
 impl Collector for BudgetGauge {
@@ -34,6 +36,8 @@ impl Collector for BudgetGauge {
             ("clickstack_collector_budget_limit", "Bytes of requests that may be held", self.held.limit()),
             ("clickstack_collector_ahead_used", "Bytes of bodies being read or not opened yet", self.ahead.used()),
             ("clickstack_collector_ahead_limit", "Bytes of bodies read ahead; more wait", self.ahead.limit()),
+            ("clickstack_collector_kept_blocks_used", "Bytes of sealed blocks nobody waits for", self.blocks.used()),
+            ("clickstack_collector_kept_blocks_limit", "Bytes such blocks may take", self.blocks.limit()),
         ] {
             let gauge = ConstGauge::new(super::saturated(bytes));
             let metric = encoder.encode_descriptor(name, help, Some(&Unit::Bytes), gauge.metric_type())?;

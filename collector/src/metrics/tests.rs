@@ -13,6 +13,7 @@ fn block(table: Table, rows: u64) -> Block {
         day: 0,
         deliveries: None,
         receipt: None,
+        room: None,
     }
 }
 
@@ -20,7 +21,11 @@ fn block(table: Table, rows: u64) -> Block {
 fn every_name_a_dashboard_knows_is_there_for_every_signal() {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(ProcessReadings::starting_now()));
-    registry.register_collector(Box::new(BudgetGauge { held: Budget::new(1024), ahead: Budget::new(1024) }));
+    registry.register_collector(Box::new(BudgetGauge {
+        held: Budget::new(1024),
+        ahead: Budget::new(1024),
+        blocks: Budget::new(1024),
+    }));
     let metrics = Pipeline::new(&mut registry);
     metrics.queue_capacity(16);
     for signal in Signal::ALL {

@@ -13,6 +13,7 @@ use tokio::{
 
 use crate::{
     assemble::{self, Assembler, Direct},
+    budget::Budget,
     delivery::Delivery,
     forward::{Forwarder, peers::Peers},
     insert::{Client, Inserter, Reach},
@@ -41,9 +42,14 @@ pub(super) struct Line {
     pub(super) done: oneshot::Receiver<()>,
 }
 
-pub(super) fn start_line(settings: &Settings, metrics: &Arc<Pipeline>, registry: &mut Registry) -> Result<Line> {
+pub(super) fn start_line(
+    settings: &Settings,
+    metrics: &Arc<Pipeline>,
+    blocks: Budget,
+    registry: &mut Registry,
+) -> Result<Line> {
     match (outlet(settings.config.role), &settings.config.clickhouse, &settings.config.forward) {
-        (Outlet::ClickHouse, Some(clickhouse), _) => start_inserting(settings, clickhouse, metrics, registry),
+        (Outlet::ClickHouse, Some(clickhouse), _) => start_inserting(settings, clickhouse, metrics, blocks, registry),
         (Outlet::Gateway, _, Some(forward)) => Ok(start_forwarding(forward, metrics)),
         _ => bail!("the role has no outlet; check the configuration with check-config"),
     }
@@ -53,6 +59,7 @@ fn start_inserting(
     settings: &Settings,
     clickhouse: &ClickHouse,
     metrics: &Arc<Pipeline>,
+    room: Budget,
     registry: &mut Registry,
 ) -> Result<Line> {
     let client = Client::new(clickhouse, settings.login.clone());
@@ -77,19 +84,19 @@ fn start_inserting(
 
     let (deliveries, delivered) = mpsc::channel(DELIVERIES);
     let assembler = Assembler::new(settings.blocks, known_layouts, Arc::clone(metrics));
+    let outlet = assemble::Outlet { blocks: block_sender, room, runtime: Handle::current() };
     let runtime = Handle::current();
     let done = match &settings.config.spool {
         None => {
-            let source = Direct { deliveries: delivered, runtime: runtime.clone() };
-            start_thread("assemble", move || assemble::run(assembler, source, &block_sender, &runtime))?;
+            let source = Direct { deliveries: delivered, runtime };
+            start_thread("assemble", move || assemble::run(assembler, source, &outlet))?;
             done
         }
         Some(spool) => {
             let options =
                 spool::Options { directory: Path::new(&spool.directory), size: spool.size.0, check: assemble::check };
             let (writer, feed) = spool::open(&options, delivered, registry)?;
-            let assembling = runtime.clone();
-            start_thread("assemble", move || assemble::run(assembler, feed, &block_sender, &assembling))?;
+            start_thread("assemble", move || assemble::run(assembler, feed, &outlet))?;
             let (kept, is_kept) = oneshot::channel();
             start_thread("spool", move || {
                 writer.run(&runtime);

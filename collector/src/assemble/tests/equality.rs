@@ -153,6 +153,7 @@ impl Line {
             bytes: 64 << 20,
             age: std::time::Duration::from_secs(1),
             patience: std::time::Duration::ZERO,
+            open: usize::MAX,
         };
         let (_, layouts) = tokio::sync::watch::channel(layouts(known));
         let metrics = Pipeline::new(&mut prometheus_client::registry::Registry::default());
