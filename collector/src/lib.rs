@@ -12,6 +12,7 @@ pub mod ack;
 pub mod budget;
 pub mod delivery;
 pub mod making;
+pub mod pattern;
 pub mod record;
 pub mod signal;
 pub mod table;
@@ -28,6 +29,7 @@ pub mod transform;
 
 // beside the line
 pub mod admin;
+pub mod cluster;
 pub mod letters;
 pub mod metrics;
 pub mod schema;

@@ -9,6 +9,7 @@ use crds::{config::CollectorConfig, problem::Problem};
 
 use crate::{
     assemble,
+    cluster::Api,
     insert::{Login, Secret},
     receive::container_logs::Node,
 };
@@ -35,6 +36,8 @@ pub struct Settings {
     pub sender_token: Option<Secret>,
     /// Which node this is, and which pod.
     pub node: Node,
+    /// Where the pods of the node can be asked for, if at all.
+    pub kubernetes_api: Option<Api>,
     /// The level or the filter of the process's own log.
     pub log_filter: String,
     /// What was said and has no effect, to be logged once.
@@ -175,8 +178,19 @@ impl Settings {
         let (login, log_filter) = (login(&config, variables), log_filter(variables));
         let auth = &config.receivers.otlp.auth;
         let sender_token = environment::token(variables).filter(|_| auth.oidc.is_none() && auth.token_files.is_empty());
-        let (node, warnings) = (node(variables), Vec::new());
-        Ok(Self { config, request_limit, memory_budget, blocks, login, sender_token, node, log_filter, warnings })
+        let (node, kubernetes_api) = (node(&config, variables), kubernetes_api(&config, variables));
+        Ok(Self {
+            config,
+            request_limit,
+            memory_budget,
+            blocks,
+            login,
+            sender_token,
+            node,
+            kubernetes_api,
+            log_filter,
+            warnings: Vec::new(),
+        })
     }
 }
 
@@ -208,9 +222,23 @@ fn named_filter(variables: &Variables) -> Option<&String> {
 }
 
 /// What the pod's specification tells its container.
-fn node(variables: &Variables) -> Node {
+fn node(config: &CollectorConfig, variables: &Variables) -> Node {
     let named = |name| variables.get(name).filter(|value| !value.is_empty()).cloned();
-    Node { name: named("NODE_NAME"), pod: named("POD_NAME") }
+    let cluster = config.kubernetes.as_ref().and_then(|kubernetes| kubernetes.cluster_name.clone());
+    Node { name: named("NODE_NAME"), cluster, pod: named("POD_NAME") }
+}
+
+/// The file's own, or that of the cluster this pod runs in.
+fn kubernetes_api(config: &CollectorConfig, variables: &Variables) -> Option<Api> {
+    const FILES: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+    if let Some(api) = config.kubernetes.as_ref().and_then(|kubernetes| kubernetes.api.as_ref()) {
+        let endpoint = api.endpoint.trim_end_matches('/').to_owned();
+        return Some(Api { endpoint, token_file: (&api.token_file).into(), ca_file: (&api.ca_file).into() });
+    }
+    let (host, port) = (variables.get("KUBERNETES_SERVICE_HOST")?, variables.get("KUBERNETES_SERVICE_PORT")?);
+    let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+    let file = |name| Path::new(FILES).join(name);
+    Some(Api { endpoint: format!("https://{host}:{port}"), token_file: file("token"), ca_file: file("ca.crt") })
 }
 
 /// The filter of the process's own log.

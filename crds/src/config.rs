@@ -16,6 +16,7 @@ use crate::{
 mod check;
 mod clickhouse;
 mod container_logs;
+mod kubernetes;
 mod receivers;
 mod schema;
 mod spool;
@@ -23,6 +24,7 @@ mod spool;
 pub use check::{clickhouse_endpoint_problem, database_problem, receivers::is_safe_issuer};
 pub use clickhouse::{ClickHouse, ClickHouseTls, Retention};
 pub use container_logs::{ContainerLogs, Namespaces, StartAt};
+pub use kubernetes::{Kubernetes, KubernetesApi, KubernetesAttributes};
 pub use receivers::{Auth, Cors, Oidc, Otlp, Receivers, Tls};
 pub use schema::Schema;
 pub use spool::Spool;
@@ -41,6 +43,9 @@ pub struct CollectorConfig {
     /// Where an agent sends. An agent needs it, a gateway must not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward: Option<Forward>,
+    /// What an agent adds of the cluster it runs in. Absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<Kubernetes>,
     #[serde(default)]
     pub blocks: Blocks,
     /// Where a gateway keeps deliveries until they are stored. Absent: nowhere, and senders wait for ClickHouse.
@@ -133,6 +138,7 @@ impl CollectorConfig {
             receivers: Receivers::default(),
             clickhouse: Some(clickhouse),
             forward: None,
+            kubernetes: None,
             blocks: Blocks::default(),
             spool: None,
             limits: Limits::default(),

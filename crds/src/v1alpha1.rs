@@ -84,6 +84,10 @@ pub struct ClickStackCollectorSpec {
     /// Change nothing in the cluster while this is true. What runs keeps running.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paused: bool,
+    /// `k8s.cluster.name` of everything agents read on their nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub cluster_name: Option<String>,
     /// Where telemetry is stored.
     pub clickhouse: ClickHouse,
     /// Collectors that write to ClickHouse, as a Deployment (or a StatefulSet, see `spool`) with a Service.

@@ -196,6 +196,13 @@ impl Gateway {
     }
 }
 
+impl Pod {
+    /// Whether the collector talks to the API server. Only then it gets a token.
+    pub fn asks_kubernetes(&self) -> bool {
+        self.config.kubernetes.as_ref().is_some_and(|kubernetes| kubernetes.attributes.is_some())
+    }
+}
+
 impl Plan {
     pub fn pod(&self, role: Role) -> Option<&Pod> {
         match role {

@@ -79,7 +79,7 @@ fn plan(resource: &ClickStackCollector, wanted: &[Reference], found: &Found, def
         }
     });
     let agent = spec.agent.as_ref().map(|agent| {
-        let files = collector::agent(&name, &namespace, agent);
+        let files = collector::agent(&name, &namespace, spec.cluster_name.as_ref(), agent);
         plan::Agent {
             host_port: agent.host_port,
             rollout: rollout::of_agents(agent.update_strategy.as_ref()),

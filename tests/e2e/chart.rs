@@ -23,6 +23,16 @@ fn the_chart_passes_lint_and_renders_for_all_namespaces_or_for_some() {
 }
 
 #[test]
+fn the_agents_that_may_read_pods_are_those_of_the_list() {
+    let cluster = cluster();
+    let none = cluster.helm(&["template", "x", &chart()]).unwrap();
+    assert!(!none.contains("pod-reader"), "{none}");
+    let list = ["--set", "podReaders[0].namespace=shop,podReaders[0].name=main"];
+    let one = cluster.helm(&[&["template", "x", &chart()][..], &list].concat()).unwrap();
+    assert!(one.contains("{kind: ServiceAccount, name: main-agent, namespace: shop}"), "{one}");
+}
+
+#[test]
 fn a_misspelt_value_is_refused() {
     let refused = cluster().helm(&["template", "x", &chart(), "--set", "replcias=2"]).unwrap_err().to_string();
     assert!(refused.contains("replcias"), "{refused}");

@@ -10,6 +10,8 @@ const PURE: &[&str] = &[
     "columns",
     "insert/verdict",
     "receive/otlp_json",
+    "cluster/attributes",
+    "cluster/pod",
     "receive/container_logs/batch",
     "receive/container_logs/cri",
     "receive/container_logs/join",
@@ -19,7 +21,7 @@ const PURE_MUST_NOT: &[&str] =
     &["tokio ::", "std :: fs", "std :: net", "Instant :: now", "SystemTime", "tracing", "hyper ::", "kube ::"];
 
 /// What the stages share.
-const NOUNS: &[&str] = &["signal", "record", "table", "ack", "budget", "delivery"];
+const NOUNS: &[&str] = &["signal", "record", "table", "ack", "budget", "delivery", "pattern"];
 const NOUNS_MUST_NOT: &[&str] = &["tracing", "println", "eprintln"];
 
 /// The stages that touch the world, and everything that is a stage.

@@ -27,7 +27,7 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
 };
 
-use crate::{ack::Outcome, budget::Budget, delivery::Delivery};
+use crate::{ack::Outcome, budget::Budget, cluster::Pods, delivery::Delivery};
 
 mod batch;
 mod checkpoint;
@@ -40,6 +40,7 @@ mod log;
 mod metrics;
 mod origin;
 mod reader;
+mod resource;
 mod tail;
 
 pub use metrics::Metrics;
@@ -68,6 +69,8 @@ const SHARE: usize = 2;
 pub struct Node {
     /// The name of the node.
     pub name: Option<String>,
+    /// The name of the cluster.
+    pub cluster: Option<String>,
     /// The agent's own pod.
     pub pod: Option<String>,
 }
@@ -79,6 +82,8 @@ pub struct Receiver {
     pub budget: Budget,
     pub metrics: Arc<Metrics>,
     pub stopping: watch::Receiver<bool>,
+    /// What is known of the node's pods, where they are asked for.
+    pub pods: Option<Pods>,
 }
 
 /// Why logs cannot be read at all.
@@ -104,6 +109,8 @@ impl Receiver {
             is_from_beginning: config.start_at == StartAt::Beginning,
             limit: config.max_line_bytes.as_usize(),
             node: node.name.clone(),
+            cluster: node.cluster.clone(),
+            pods: self.pods.clone(),
         };
         let checkpoint = Checkpoint::at(&config.state_directory);
         let (done, is_done) = oneshot::channel();
@@ -141,7 +148,7 @@ impl Worker {
             tracing::warn!(error = format!("{:#}", anyhow::Error::new(error)), "positions are of no use");
             Some(Vec::new())
         });
-        let Receiver { deliveries, budget, metrics, stopping } = receiver;
+        let Receiver { deliveries, budget, metrics, stopping, .. } = receiver;
         let limit = budget.limit() / SHARE;
         let reader = Reader::new(rules, earlier, Arc::clone(&metrics));
         let outlet = Outlet { deliveries, budget, stopping, metrics };

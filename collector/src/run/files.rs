@@ -12,6 +12,7 @@ use tokio::{
 
 use crate::{
     budget::Budget,
+    cluster::{self, Pods, Rules, Watch},
     delivery::Delivery,
     receive::container_logs::{Metrics, Receiver},
     settings::Settings,
@@ -27,7 +28,21 @@ pub(super) fn read_files(
 ) -> Option<Receiver> {
     settings.config.receivers.container_logs.as_ref()?;
     let metrics = Arc::new(Metrics::new(registry));
-    Some(Receiver { deliveries: deliveries.clone(), budget: budget.clone(), metrics, stopping })
+    let pods = watch_pods(settings, registry);
+    Some(Receiver { deliveries: deliveries.clone(), budget: budget.clone(), metrics, stopping, pods })
+}
+
+/// What is known of the node's pods, kept true beside everything else.
+fn watch_pods(settings: &Settings, registry: &mut Registry) -> Option<Pods> {
+    let attributes = settings.config.kubernetes.as_ref()?.attributes.as_ref()?;
+    let (Some(api), Some(node)) = (settings.kubernetes_api.clone(), settings.node.name.clone()) else {
+        tracing::warn!("kubernetes.attributes has no effect: this is no pod of Kubernetes, or NODE_NAME is not set");
+        return None;
+    };
+    let rules = Rules { labels: attributes.labels.clone(), annotations: attributes.annotations.clone() };
+    let (pods, metrics) = (Pods::default(), Arc::new(cluster::Metrics::new(registry)));
+    tokio::spawn(Watch { api, node, rules, pods: pods.clone(), metrics }.run());
+    Some(pods)
 }
 
 pub(super) fn start_files(settings: &Settings, receiver: Option<Receiver>, tasks: &mut JoinSet<()>) -> Result<()> {

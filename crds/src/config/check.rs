@@ -33,6 +33,7 @@ pub(super) fn problems(config: &CollectorConfig) -> Vec<Problem> {
         found.extend(endpoint_problem("forward.endpoint", &forward.endpoint, Forward::SCHEMES));
         positive("forward.timeout", forward.timeout, &mut found);
     }
+    kubernetes(config, &mut found);
     blocks(&config.blocks, &mut found);
     if let Some(spool) = &config.spool {
         found.extend(spool.problems(config));
@@ -87,6 +88,20 @@ fn outlets(config: &CollectorConfig, found: &mut Vec<Problem>) {
     }
     if other.1 {
         found.push(Problem::new(other.0, format!("role {role} does not use it; remove the section")));
+    }
+}
+
+fn kubernetes(config: &CollectorConfig, found: &mut Vec<Problem>) {
+    let Some(kubernetes) = &config.kubernetes else { return };
+    if config.role != Role::Agent {
+        let message = format!("role {} does not use it; remove the section", config.role.as_str());
+        found.push(Problem::new("kubernetes", message));
+    }
+    if kubernetes.cluster_name.as_ref().is_some_and(String::is_empty) {
+        found.push(Problem::new("kubernetes.clusterName", "is empty; name the cluster, or remove it"));
+    }
+    if let Some(api) = &kubernetes.api {
+        found.extend(endpoint_problem("kubernetes.api.endpoint", &api.endpoint, ClickHouse::SCHEMES));
     }
 }
 

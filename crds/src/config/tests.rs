@@ -174,5 +174,6 @@ fn container_logs_are_for_agents_and_their_mistakes_are_named() {
     assert_eq!(fields(&agent.unwrap()), expected);
     let mut gateway = gateway();
     gateway.receivers.container_logs = Some(ContainerLogs::default());
-    assert_eq!(fields(&gateway), [of("")]);
+    gateway.kubernetes = Some(Kubernetes { cluster_name: Some(String::new()), ..Kubernetes::default() });
+    assert_eq!(fields(&gateway), [&of(""), "kubernetes", "kubernetes.clusterName"]);
 }

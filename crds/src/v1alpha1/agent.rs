@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Auth, Otlp, PodSettings, UpdateStrategy};
 use crate::{
-    config::{Limits, Namespaces, Shutdown, StartAt},
+    config::{KubernetesAttributes, Limits, Namespaces, Shutdown, StartAt},
     quantity::{ByteSize, Duration},
 };
 
@@ -26,6 +26,11 @@ pub struct Agent {
     /// files are root's, and see the node's /var/log/pods and a folder of /var/lib/clickstack for their positions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container_logs: Option<ContainerLogs>,
+    /// Ask the API server for the pods of the node, and add what they say to their container logs: workload, service,
+    /// image, and the labels and annotations named here. Present: on. The agents' ServiceAccount must be allowed to list
+    /// and watch pods of all namespaces; the chart's `podReaders` does that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes_attributes: Option<KubernetesAttributes>,
     /// How deliveries are passed on to gateways.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward: Option<Forward>,

@@ -1,4 +1,5 @@
-//! The identity of a role's pods. Collectors do not talk to Kubernetes: no token is mounted.
+//! The identity of a role's pods. A token is mounted where the pod asks for it: in agents that ask for pods, and in no
+//! other collector. What it allows is given outside, by whoever may give it.
 
 use crds::config::Role;
 use k8s_openapi::api::core::v1::ServiceAccount;

@@ -66,7 +66,10 @@ fn outlet(plan: &Plan, role: Role) -> Vec<NetworkPolicyEgressRule> {
     let Some(config) = plan.pod(role).map(|pod| &pod.config) else { return rules };
     let clickhouse = config.clickhouse.iter().flat_map(crds::config::ClickHouse::addresses);
     let issuer = config.receivers.otlp.auth.oidc.iter().map(|oidc| oidc.issuer.as_str());
-    let numbers: BTreeSet<_> = clickhouse.chain(issuer).filter_map(port_of).collect();
+    // The API server behind its Service listens on one of these, almost everywhere.
+    let api_server = plan.pod(role).filter(|pod| pod.asks_kubernetes()).map_or(&[][..], |_| &[443, 6443]);
+    let numbers = clickhouse.chain(issuer).filter_map(port_of);
+    let numbers: BTreeSet<_> = numbers.chain(api_server.iter().copied()).collect();
     if !numbers.is_empty() {
         let ports = numbers.into_iter().map(|number| port("TCP", number)).collect();
         rules.push(NetworkPolicyEgressRule { ports: Some(ports), to: None });

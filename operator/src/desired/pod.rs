@@ -58,7 +58,7 @@ pub(super) fn template(plan: &Plan, shape: &Shape<'_>) -> PodTemplateSpec {
         plan.image.pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() }).collect();
     let spec = PodSpec {
         service_account_name: Some(names::role(&plan.name, shape.role)),
-        automount_service_account_token: Some(false),
+        automount_service_account_token: Some(shape.pod.asks_kubernetes()),
         enable_service_links: Some(false),
         termination_grace_period_seconds: Some(grace_seconds(&shape.pod.config.shutdown)),
         image_pull_secrets: some(&pull_secrets),

@@ -34,7 +34,7 @@ pub(super) fn gateway(clickhouse: &ClickHouse, gateway: &Gateway) -> Files {
     Files { config, mounts: mounts.0, node_folders: Vec::new() }
 }
 
-pub(super) fn agent(name: &str, namespace: &str, agent: &Agent) -> Files {
+pub(super) fn agent(name: &str, namespace: &str, cluster: Option<&String>, agent: &Agent) -> Files {
     let mut mounts = Mounts::default();
     let host = names::host(&names::gateway_pods(name), namespace);
     let wanted = agent.forward.clone().unwrap_or_default();
@@ -49,11 +49,21 @@ pub(super) fn agent(name: &str, namespace: &str, agent: &Agent) -> Files {
             container_logs,
             ..receivers(agent.otlp.as_ref(), agent.auth.as_ref(), &mut mounts)
         },
+        kubernetes: kubernetes(cluster, agent),
         limits: agent.limits.unwrap_or_default(),
         shutdown: agent.shutdown.unwrap_or_default(),
         ..empty(Role::Agent)
     };
     Files { config, mounts: mounts.0, node_folders }
+}
+
+fn kubernetes(cluster: Option<&String>, agent: &Agent) -> Option<config::Kubernetes> {
+    let wanted = config::Kubernetes {
+        cluster_name: cluster.cloned(),
+        attributes: agent.kubernetes_attributes.clone(),
+        ..config::Kubernetes::default()
+    };
+    (wanted != config::Kubernetes::default()).then_some(wanted)
 }
 
 fn container_logs(wanted: &ContainerLogs) -> config::ContainerLogs {

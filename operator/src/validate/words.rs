@@ -3,7 +3,7 @@
 use crds::{config::Role, problem::Problem};
 
 /// Fields of the file that stand elsewhere in the spec; the first that fits is taken.
-const MOVED: [(&str, &str); 8] = [
+const MOVED: [(&str, &str); 10] = [
     ("clickhouse.tls.caFile", "clickhouse.tls.ca"),
     ("clickhouse.tls.certFile", "clickhouse.tls.clientCertificate"),
     ("clickhouse", "clickhouse"),
@@ -11,6 +11,8 @@ const MOVED: [(&str, &str); 8] = [
     ("receivers.otlp.auth.tokenFiles", "{role}.auth.tokens"),
     ("receivers.otlp.auth", "{role}.auth"),
     ("receivers.otlp", "{role}.otlp"),
+    ("kubernetes.clusterName", "clusterName"),
+    ("kubernetes.attributes", "{role}.kubernetesAttributes"),
     ("receivers.containerLogs", "{role}.containerLogs"),
 ];
 

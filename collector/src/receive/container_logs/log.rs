@@ -11,11 +11,12 @@ use std::{
 };
 
 use super::{
-    batch::{Batch, Resource},
+    batch::Batch,
     cri::{self, Line},
     discover::Found,
     join::{Joined, Joiner, Place},
     origin::Origin,
+    resource::LogResource,
     tail::{self, CHUNK, Tail},
 };
 
@@ -40,7 +41,7 @@ pub(super) struct Read {
 #[derive(Debug)]
 pub(super) struct Log {
     pub(super) origin: Origin,
-    pub(super) resource: Resource,
+    pub(super) resource: LogResource,
     pub(super) tails: Vec<Tail>,
     joiner: Joiner,
     limit: usize,
@@ -70,7 +71,8 @@ struct Sink<'a> {
 
 impl Log {
     /// Texts of at most `limit` bytes.
-    pub(super) fn new(origin: Origin, resource: Resource, limit: usize, now: Instant) -> Self {
+    pub(super) fn new(origin: Origin, restart: u32, limit: usize, now: Instant) -> Self {
+        let resource = LogResource::new(origin.clone(), restart, now);
         let (tails, marks) = (Vec::new(), VecDeque::new());
         let joiner = Joiner::new(limit);
         Self { origin, resource, tails, joiner, limit, marks, moved: now, is_to_compare: false }

@@ -12,14 +12,14 @@ use std::{
 };
 
 use super::{
-    batch::{Batch, Resource},
+    batch::Batch,
     checkpoint::Entry,
     discover::{self, Found, Wanted},
     log::Log,
     metrics::Metrics,
-    origin::Origin,
     tail::{self, Tail},
 };
+use crate::cluster::Pods;
 
 /// A batch is sent when it is so large. Large enough that its costs are those of its lines, small enough that a gateway
 /// that is away does not hold much.
@@ -39,6 +39,9 @@ pub(super) struct Rules {
     pub(super) limit: usize,
     /// What every resource has.
     pub(super) node: Option<String>,
+    pub(super) cluster: Option<String>,
+    /// Where to ask what is known of a pod.
+    pub(super) pods: Option<Pods>,
 }
 
 /// The folder of a container below the folder of all pods, and how often it had been restarted.
@@ -119,10 +122,10 @@ impl Reader {
     fn update(&mut self, key: Key, found: Vec<Found>, now: Instant) {
         let (rules, origin) = (&self.rules, found.first().map(|found| found.origin.clone()));
         if let (false, Some(origin)) = (self.logs.contains_key(&key), origin) {
-            let resource = resource(rules, &origin, key.1);
-            self.logs.insert(key.clone(), Log::new(origin, resource, rules.limit, now));
+            self.logs.insert(key.clone(), Log::new(origin, key.1, rules.limit, now));
         }
         let Some(mut log) = self.logs.remove(&key) else { return };
+        log.resource.update(&self.rules);
         let last = found.iter().map(|found| found.part.order()).max().map(|(is_live, time)| (is_live, time.to_owned()));
         for found in log.update(found) {
             let is_last = last.as_ref().is_some_and(|(is_live, time)| found.part.order() == (*is_live, time.as_str()));
@@ -163,11 +166,11 @@ impl Reader {
         let keys: Vec<Key> = self.logs.keys().cloned().collect();
         for key in keys {
             let Some(log) = self.logs.get_mut(&key) else { continue };
-            if !log.is_due(now) {
+            if !log.is_due(now) || log.resource.is_waiting(now) {
                 continue;
             }
             let before = self.open.batch.records;
-            self.open.batch.begin(&log.resource);
+            self.open.batch.begin(log.resource.encoded());
             let read = log.read(&mut self.open.batch, &mut self.buffer, now, observed);
             self.open.batch.end();
             if self.open.batch.records == before {
@@ -254,19 +257,6 @@ fn claim(entries: &mut Vec<Entry>, found: &Found) -> Option<Entry> {
         entries.iter().position(is_same)
     });
     same.map(|index| entries.swap_remove(index))
-}
-
-fn resource(rules: &Rules, origin: &Origin, restart: u32) -> Resource {
-    let mut resource = Resource::default();
-    resource.add("k8s.namespace.name", &origin.namespace);
-    resource.add("k8s.pod.name", &origin.pod);
-    resource.add("k8s.pod.uid", &origin.uid);
-    resource.add("k8s.container.name", &origin.container);
-    resource.add("k8s.container.restart_count", &restart.to_string());
-    if let Some(node) = &rules.node {
-        resource.add("k8s.node.name", node);
-    }
-    resource
 }
 
 #[cfg(test)]

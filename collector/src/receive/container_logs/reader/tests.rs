@@ -220,3 +220,16 @@ fn records_know_their_container_and_their_file() {
     let expected = owned(&[("log.file.path", &path), ("log.iostream", "stdout"), ("logtag", "F")]);
     assert_eq!(pairs(&group.scope_logs[0].log_records[0].attributes), expected);
 }
+
+#[test]
+fn a_log_waits_for_its_pod_to_be_known_and_not_for_ever() {
+    let mut node = Node::new(true);
+    node.expect_pods();
+    node.write("0.log", &lines(0..2));
+    node.now += Duration::from_secs(100);
+    assert_eq!(node.read(), [] as [&str; 0]);
+    node.now += Duration::from_secs(4);
+    assert_eq!(node.read(), [] as [&str; 0]);
+    node.now += Duration::from_secs(1);
+    assert_eq!(node.read(), ["line 0", "line 1"]);
+}

@@ -48,6 +48,12 @@ impl Node {
         Self { root, is_from_beginning, reader, now: Instant::now(), sealed: Vec::new(), read: Vec::new() }
     }
 
+    /// As if pods were asked for, and none came.
+    pub(super) fn expect_pods(&mut self) {
+        let rules = Rules { pods: Some(Pods::default()), ..rules(self.root.path(), true) };
+        self.reader = Reader::new(rules, None, Arc::default());
+    }
+
     pub(super) fn path(&self, file: &str) -> PathBuf {
         self.root.path().join(FOLDER).join(file)
     }
@@ -165,5 +171,7 @@ fn rules(folder: &std::path::Path, is_from_beginning: bool) -> Rules {
         is_from_beginning,
         limit: 1024,
         node: Some("node-1".into()),
+        cluster: None,
+        pods: None,
     }
 }

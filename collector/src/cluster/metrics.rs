@@ -1,0 +1,44 @@
+//! What is counted of the watch. Comes in: events of it. Goes out: metrics.
+
+use prometheus_client::{
+    metrics::{counter::Counter, gauge::Gauge},
+    registry::Registry,
+};
+
+/// Counters of one watch.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    pods: Gauge,
+    lists: Counter,
+    watches: Counter,
+    failures: Counter,
+}
+
+impl Metrics {
+    /// Counters, registered.
+    pub fn new(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        let own = registry.sub_registry_with_prefix("clickstack_collector_kubernetes");
+        own.register("pods", "Pods of the node that are known", metrics.pods.clone());
+        own.register("lists", "Times all pods of the node were asked for", metrics.lists.clone());
+        own.register("watches", "Watches begun or resumed", metrics.watches.clone());
+        own.register("failures", "Requests to the API server that failed", metrics.failures.clone());
+        metrics
+    }
+
+    pub(super) fn pods(&self, count: usize) {
+        self.pods.set(count as i64);
+    }
+
+    pub(super) fn listed(&self) {
+        self.lists.inc();
+    }
+
+    pub(super) fn watched(&self) {
+        self.watches.inc();
+    }
+
+    pub(super) fn failed(&self) {
+        self.failures.inc();
+    }
+}

@@ -1,0 +1,118 @@
+//! A pod, as much of it as is asked for. Comes in: the API server's JSON; what is not named here is passed over while it
+//! is read, and never held.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Pod {
+    pub(super) metadata: Metadata,
+    pub(super) spec: Spec,
+    pub(super) status: Status,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Metadata {
+    pub(super) name: String,
+    pub(super) namespace: String,
+    pub(super) uid: String,
+    pub(super) resource_version: String,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) annotations: BTreeMap<String, String>,
+    pub(super) owner_references: Vec<Owner>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Owner {
+    pub(super) kind: String,
+    pub(super) name: String,
+    pub(super) controller: bool,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Spec {
+    pub(super) node_name: String,
+    pub(super) containers: Vec<Container>,
+    pub(super) init_containers: Vec<Container>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Container {
+    pub(super) name: String,
+    pub(super) image: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Status {
+    pub(super) start_time: Option<String>,
+    pub(super) container_statuses: Vec<ContainerStatus>,
+    pub(super) init_container_statuses: Vec<ContainerStatus>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct ContainerStatus {
+    pub(super) name: String,
+    pub(super) restart_count: u32,
+    /// `containerd://…`; empty before it runs.
+    #[serde(rename = "containerID")]
+    pub(super) container_id: String,
+}
+
+impl Pod {
+    /// The identity the kubelet knows it by. A pod that stands in a file of the node has two: the kubelet's, which its
+    /// folders are named after, and that of its mirror in the API server.
+    pub(super) fn identity(&self) -> &str {
+        self.metadata.annotations.get("kubernetes.io/config.hash").unwrap_or(&self.metadata.uid)
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Deserialize)]
+pub(super) struct List {
+    #[serde(default)]
+    pub(super) metadata: ListMetadata,
+    #[serde(default)]
+    pub(super) items: Vec<Pod>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct ListMetadata {
+    pub(super) resource_version: String,
+    #[serde(rename = "continue")]
+    pub(super) next: String,
+}
+
+/// A line of a watch.
+#[derive(Debug, Deserialize)]
+pub(super) struct Event {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) object: Object,
+}
+
+/// The object of an event: a pod, or of an error the status, whose `status` is a word.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Object {
+    pub(super) metadata: Metadata,
+    pub(super) spec: Spec,
+    pub(super) status: Option<serde_json::Value>,
+    pub(super) code: u16,
+    pub(super) message: String,
+}
+
+impl Object {
+    pub(super) fn pod(self) -> Pod {
+        let status = self.status.and_then(|status| serde_json::from_value(status).ok()).unwrap_or_default();
+        Pod { metadata: self.metadata, spec: self.spec, status }
+    }
+}
