@@ -6,6 +6,8 @@
 mod chart;
 mod delivery;
 mod lifecycle;
+mod rollouts;
+mod spool;
 mod truth;
 
 use std::sync::OnceLock;

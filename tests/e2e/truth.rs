@@ -87,9 +87,32 @@ async fn the_api_server_refuses_what_cannot_be_and_says_what_to_do() {
         ("", "no role is on"),
         ("  gateway: {replicas: -1}", "spec.gateway.replicas"),
         ("  gatway: {}", "unknown field"),
+        ("  gateway: {otlp: {http: {port: 4317}}}", "use two"),
+        ("  gateway: {auth: {}}", "either tokens or oidc"),
+        ("  gateway: {auth: {oidc: {issuer: 'http://i', audience: a}}}", "use https://"),
+        ("  gateway: {otlp: {tls: {secretName: c}}}\n  agent: {}", "without TLS"),
+        ("  gateway: {otlp: {tls: {secretName: c, clientCa: {}}}}", "secretName or configMapName"),
+        ("  gateway: {autoscaling: {minReplicas: 3, maxReplicas: 2}}", "minReplicas is above maxReplicas"),
+        ("  gateway: {disruptionBudget: {minAvailable: 1, maxUnavailable: 1}}", "exclude each other"),
+        ("  gateway: {updateStrategy: {maxSurge: some}}", "spec.gateway.updateStrategy.maxSurge"),
     ] {
         let refused = namespace.apply(&namespace.resource(&engine, roles)).unwrap_err().to_string();
         assert!(refused.contains(told), "{roles}: {refused}");
+    }
+    for (clickhouse, told) in [
+        ("{}", "no address"),
+        ("{endpoint: 'http://c', endpoints: ['http://d']}", "exclude each other"),
+        ("{endpoints: ['http://me@c']}", "credentials go into a Secret"),
+        ("{endpoint: 'http://c', tls: {}}", "no endpoint is https://"),
+        ("{endpoint: 'https://c', tls: {ca: {secretName: s}, insecureSkipVerify: true}}", "would ignore ca"),
+        ("{endpoint: 'http://c', schema: {engine: Log}}", "spec.clickhouse.schema.engine"),
+    ] {
+        let resource = namespace.resource(&engine, "  gateway: {}");
+        let resource = resource.lines().map(|line| {
+            if line.starts_with("  clickhouse:") { format!("  clickhouse: {clickhouse}") } else { line.to_owned() }
+        });
+        let refused = namespace.apply(&resource.collect::<Vec<_>>().join("\n")).unwrap_err().to_string();
+        assert!(refused.contains(told), "{clickhouse}: {refused}");
     }
 }
 
