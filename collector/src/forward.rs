@@ -22,9 +22,12 @@ use crate::{
 
 pub mod codec;
 pub mod peers;
+mod secure;
+pub mod token;
 
 use codec::RawCodec;
 use peers::Peers;
+use token::Token;
 
 /// Deliveries on their way at once. Each waits for a block of the gateway to be stored, so a rate of 1,000
 /// deliveries a second at one second each is within it.
@@ -37,6 +40,8 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from
 #[derive(Clone, Debug)]
 pub struct Forwarder {
     pub peers: Peers,
+    /// Shown with every delivery.
+    pub token: Option<Token>,
     /// How long one try may take.
     pub timeout: Duration,
     /// How long a delivery is tried.
@@ -92,11 +97,16 @@ impl Forwarder {
         let Some((peer, channel)) = self.peers.next() else {
             return Err(Status::unavailable("no gateway is known yet"));
         };
+        let mut request = Request::new(body);
+        if let Some(token) = &self.token {
+            let shown = token.shown().await.map_err(|error| Status::unavailable(error.to_string()))?;
+            request.metadata_mut().insert("authorization", shown);
+        }
         let mut client = tonic::client::Grpc::new(channel);
         let call = async {
             client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
             let path = http::uri::PathAndQuery::from_static(signal.grpc_path());
-            client.unary(Request::new(body), path, RawCodec).await
+            client.unary(request, path, RawCodec).await
         };
         let answer =
             tokio::time::timeout(self.timeout, call).await.unwrap_or_else(|_| Err(Status::unavailable("timed out")));

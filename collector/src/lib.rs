@@ -29,6 +29,7 @@ pub mod transform;
 
 // beside the line
 pub mod admin;
+pub mod client_tls;
 pub mod cluster;
 pub mod letters;
 pub mod metrics;

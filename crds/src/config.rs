@@ -15,6 +15,7 @@ use crate::{
 
 mod check;
 mod clickhouse;
+mod client;
 mod container_logs;
 mod kubernetes;
 mod receivers;
@@ -22,7 +23,8 @@ mod schema;
 mod spool;
 
 pub use check::{clickhouse_endpoint_problem, database_problem, receivers::is_safe_issuer};
-pub use clickhouse::{ClickHouse, ClickHouseTls, Retention};
+pub use clickhouse::{ClickHouse, Retention};
+pub use client::ClientTls;
 pub use container_logs::{ContainerLogs, Namespaces, StartAt};
 pub use kubernetes::{Kubernetes, KubernetesApi, KubernetesAttributes};
 pub use receivers::{Auth, Cors, Oidc, Otlp, Receivers, Tls};
@@ -73,8 +75,14 @@ pub enum Role {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Forward {
-    /// `http://host:4317`. Every address the host name resolves to is used, in turn.
+    /// `http://host:4317` or `https://host:4317`. Every address the host name resolves to is used, in turn.
     pub endpoint: String,
+    /// How the gateways of an `https` endpoint are known, and how this client is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ClientTls>,
+    /// File whose first line is the token shown to gateways, read anew at every delivery. Absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<String>,
     /// How long one attempt may take.
     #[serde(default = "Forward::default_timeout")]
     pub timeout: Duration,
@@ -174,7 +182,13 @@ impl Role {
 impl Forward {
     /// A gateway with every default, reached at `endpoint`.
     pub fn to(endpoint: impl Into<String>) -> Self {
-        Self { endpoint: endpoint.into(), timeout: Self::default_timeout(), retry_for: Self::default_retry_for() }
+        Self {
+            endpoint: endpoint.into(),
+            tls: None,
+            token_file: None,
+            timeout: Self::default_timeout(),
+            retry_for: Self::default_retry_for(),
+        }
     }
 
     /// Longer than a gateway needs to say "retry" by itself, unless an insert of its own hangs: block age +

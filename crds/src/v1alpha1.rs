@@ -23,12 +23,12 @@ mod status;
 mod workload;
 
 pub use agent::{Agent, ContainerLogs, Forward};
-pub use clickhouse::{ClickHouse, ClickHouseTls, Credentials};
+pub use clickhouse::{ClickHouse, Credentials};
 pub use gateway::Gateway;
 pub use network::NetworkPolicy;
 pub use otlp::{Auth, Cors, Grpc, Http, Oidc, Otlp, Tls};
 pub use pod::{Image, PullPolicy, PullSecret, Resources};
-pub use reference::{Authority, Certificate, SecretKey};
+pub use reference::{Authority, Certificate, ClientTls, SecretKey};
 pub use scaling::Autoscaling;
 pub use spool::{Spool, VolumeClaim};
 pub use status::{ClickHouseStatus, Endpoints, RoleStatus, Status, condition};
@@ -73,8 +73,12 @@ pub use workload::{DisruptionBudget, PodSettings, Service, ServiceType, UpdateSt
     validation = ("has(self.gateway) || has(self.agent)", "no role is on; add gateway: {} and, for the nodes, agent: {}"),
     validation = ("!has(self.agent) || has(self.gateway)", "agents need a gateway to send to; add gateway: {}"),
     validation = (
-        "!has(self.agent) || !has(self.gateway) || !(has(self.gateway.auth) || (has(self.gateway.otlp) && has(self.gateway.otlp.tls)))",
-        "agents send to their gateway without a token and without TLS; put auth and otlp.tls on the agents, or make gateways for outside senders with a resource of their own"
+        "!has(self.agent) || !has(self.gateway) || !has(self.gateway.auth) || !has(self.gateway.auth.oidc)",
+        "agents have no token of an issuer to show to their gateways; use gateway.auth.tokens, or make gateways for outside senders with a resource of their own"
+    ),
+    validation = (
+        "!has(self.agent) || !has(self.agent.forward) || !has(self.agent.forward.tls) || (has(self.gateway) && has(self.gateway.otlp) && has(self.gateway.otlp.tls))",
+        "the gateways speak no TLS, so agent.forward.tls would be ignored; add gateway.otlp.tls or remove it"
     )
 )]
 pub struct ClickStackCollectorSpec {

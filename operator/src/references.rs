@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{
     config::Role,
-    v1alpha1::{Auth, Authority, ClickHouse, ClickStackCollectorSpec, Otlp},
+    v1alpha1::{Auth, Authority, ClickHouse, ClickStackCollectorSpec, ClientTls, Otlp, SecretKey},
 };
 
 mod pod;
@@ -78,9 +78,18 @@ pub fn references(spec: &ClickStackCollectorSpec) -> Vec<Reference> {
     if let Some(agent) = &spec.agent {
         let mut of_role = Collect { role: Role::Agent, found: &mut found };
         of_role.receiver(agent.otlp.as_ref(), agent.auth.as_ref());
+        of_role.client(agent.forward.as_ref().and_then(|forward| forward.tls.as_ref()));
+        if let Some(token) = shown_token(spec) {
+            of_role.secret(&token.secret_name, &[&token.key]);
+        }
         pod::collect(&mut of_role, &agent.pod);
     }
     found
+}
+
+/// What agents show to their gateways, where those ask for a token.
+pub fn shown_token(spec: &ClickStackCollectorSpec) -> Option<&SecretKey> {
+    spec.gateway.as_ref()?.auth.as_ref()?.tokens.first()
 }
 
 /// Gathers what the pods of one role need.
@@ -94,7 +103,11 @@ impl Collect<'_> {
         if let Some(credentials) = &clickhouse.credentials {
             self.secret(&credentials.secret_name, &[&credentials.username_key, &credentials.password_key]);
         }
-        let Some(tls) = &clickhouse.tls else { return };
+        self.client(clickhouse.tls.as_ref());
+    }
+
+    fn client(&mut self, tls: Option<&ClientTls>) {
+        let Some(tls) = tls else { return };
         self.authority(tls.ca.as_ref());
         if let Some(certificate) = &tls.client_certificate {
             self.secret(&certificate.secret_name, &CERTIFICATE_KEYS);

@@ -4,7 +4,7 @@
 //! every complaint is told in the words of the spec. Pure: must not read anything.
 
 use crds::{
-    config::{CollectorConfig, Role},
+    config::Role,
     problem::Problem,
     v1alpha1::{ClickStackCollector, Otlp, PodSettings},
 };
@@ -79,7 +79,7 @@ fn plan(resource: &ClickStackCollector, wanted: &[Reference], found: &Found, def
         }
     });
     let agent = spec.agent.as_ref().map(|agent| {
-        let files = collector::agent(&name, &namespace, spec.cluster_name.as_ref(), agent);
+        let files = collector::agent(&name, &namespace, spec, agent);
         plan::Agent {
             host_port: agent.host_port,
             rollout: rollout::of_agents(agent.update_strategy.as_ref()),
@@ -144,19 +144,13 @@ fn roles(plan: &Plan) -> Option<Problem> {
     match (&plan.gateway, &plan.agent) {
         (None, None) => Some(Problem::new("spec", "no role is on; add gateway: {} and, for the nodes, agent: {}")),
         (None, Some(_)) => Some(Problem::new("spec.agent", "agents need a gateway to send to; add gateway: {}")),
-        (Some(gateway), Some(_)) if is_closed(&gateway.pod.config) => Some(Problem::new(
-            "spec.agent",
-            "agents send to their gateway without a token and without TLS; put auth and otlp.tls on the agents, or make \
-             gateways for outside senders with a resource of their own",
+        (Some(gateway), Some(_)) if gateway.pod.config.receivers.otlp.auth.oidc.is_some() => Some(Problem::new(
+            "spec.gateway.auth.oidc",
+            "agents have no token of an issuer to show to their gateways; use gateway.auth.tokens, or make gateways for \
+             outside senders with a resource of their own",
         )),
         _ => None,
     }
-}
-
-/// Whether a sender needs more than the address.
-fn is_closed(config: &CollectorConfig) -> bool {
-    let otlp = &config.receivers.otlp;
-    otlp.tls.is_some() || otlp.auth != crds::config::Auth::default()
 }
 
 #[cfg(test)]

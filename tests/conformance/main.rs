@@ -8,6 +8,7 @@ mod container_logs;
 mod destination;
 mod engine;
 mod environment;
+mod forward;
 mod insert;
 mod insert_tls;
 mod metrics;

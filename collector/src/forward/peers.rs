@@ -12,8 +12,12 @@ use std::{
     time::Duration,
 };
 
+use crds::config::ClientTls;
 use tokio::{sync::Notify, time::Instant};
 use tonic::transport::{Channel, Endpoint};
+
+use super::secure::Secure;
+use crate::client_tls::{Client, TlsError};
 
 /// How often the name is asked for. Kubernetes' DNS lets an address be cached for 5 s by default.
 const REFRESH: Duration = Duration::from_secs(5);
@@ -39,6 +43,7 @@ pub struct Peers {
 struct Shared {
     /// `host:port`.
     name: String,
+    secure: Option<Secure>,
     peers: RwLock<Vec<Peer>>,
     turn: AtomicUsize,
     look_again: Notify,
@@ -52,13 +57,19 @@ struct Peer {
 }
 
 impl Peers {
-    /// The gateways behind `http://host:port`; none are known until [`Self::watch`] runs.
-    pub fn new(endpoint: &str) -> Self {
-        let authority = endpoint.trim_start_matches("http://").trim_end_matches('/');
+    /// The gateways behind `http://host:port`, or `https://`; none are known until [`Self::watch`] runs.
+    ///
+    /// # Errors
+    /// There is no name by which gateways could be known.
+    pub fn new(endpoint: &str, tls: Option<&ClientTls>) -> Result<Self, TlsError> {
+        let is_secure = endpoint.starts_with("https://");
+        let authority = endpoint.trim_start_matches("http://").trim_start_matches("https://").trim_end_matches('/');
         let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
         let name = if has_port { authority.to_owned() } else { format!("{authority}:4317") };
-        let shared = Shared { name, peers: RwLock::default(), turn: AtomicUsize::new(0), look_again: Notify::new() };
-        Self { shared: Arc::new(shared) }
+        let host = name.rsplit_once(':').map_or(name.as_str(), |(host, _)| host);
+        let secure = is_secure.then(|| Secure::new(host, Client::new(tls))).transpose()?;
+        let (peers, turn, look_again) = (RwLock::default(), AtomicUsize::new(0), Notify::new());
+        Ok(Self { shared: Arc::new(Shared { name, secure, peers, turn, look_again }) })
     }
 
     /// Keeps the list true, for ever.
@@ -113,21 +124,29 @@ impl Peers {
         *peers = addresses
             .into_iter()
             .filter_map(|address| {
-                known.iter().find(|peer| peer.address == address).cloned().or_else(|| connect(address))
+                known
+                    .iter()
+                    .find(|peer| peer.address == address)
+                    .cloned()
+                    .or_else(|| connect(address, self.shared.secure.as_ref()))
             })
             .collect();
     }
 }
 
 /// A connection that comes about when it is first used, and again whenever it breaks.
-fn connect(address: SocketAddr) -> Option<Peer> {
+fn connect(address: SocketAddr, secure: Option<&Secure>) -> Option<Peer> {
+    // TLS, where there is any, is below: what tonic sees is HTTP/2 over a stream.
     let endpoint = Endpoint::from_shared(format!("http://{address}")).ok()?;
-    let channel = endpoint
+    let endpoint = endpoint
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(KEEP_ALIVE.0)
         .keep_alive_timeout(KEEP_ALIVE.1)
-        .keep_alive_while_idle(true)
-        .connect_lazy();
+        .keep_alive_while_idle(true);
+    let channel = match secure {
+        Some(secure) => endpoint.connect_with_connector_lazy(secure.towards(address)),
+        None => endpoint.connect_lazy(),
+    };
     Some(Peer { address, channel, avoid_until: None })
 }

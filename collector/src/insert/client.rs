@@ -17,12 +17,15 @@ use hyper::body::{Frame, Incoming};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
-    connections::{Body, Connections, TlsError},
+    connections::{Body, Connections},
     endpoints::{Endpoints, Server},
     login::{Login, LoginError},
     reach::Reach,
 };
-use crate::table::{Block, Table};
+use crate::{
+    client_tls::TlsError,
+    table::{Block, Table},
+};
 
 /// As much of an answer as is read: exceptions are shorter, and so is everything this collector asks.
 const ANSWER_LIMIT: usize = 256 << 10;

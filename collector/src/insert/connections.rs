@@ -6,27 +6,20 @@
 
 use std::{
     convert::Infallible,
-    io,
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
-use crds::config::ClickHouseTls;
+use crds::config::ClientTls;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName, pem, pem::PemObject},
-};
 
-mod unverified;
+use crate::client_tls::{Client, Files, TlsError};
 
 pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
 type Http = legacy::Client<HttpsConnector<HttpConnector>, Body>;
@@ -43,25 +36,10 @@ const PING: Duration = Duration::from_secs(10);
 /// A packet on an idle TCP connection, so that what is between forgets it not and a dead peer shows.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 
-/// Why there is no TLS client.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    #[error("cannot read {0}")]
-    Read(PathBuf, #[source] io::Error),
-    #[error("{0} is not PEM")]
-    Pem(PathBuf, #[source] pem::Error),
-    #[error("{0} holds no certificate")]
-    Empty(PathBuf),
-    #[error("clickhouse.tls.serverName is not a host name")]
-    ServerName(#[source] InvalidDnsNameError),
-    #[error("the certificates cannot be used")]
-    Unusable(#[source] rustls::Error),
-}
-
 /// What clients are made of, and the one made last.
 #[derive(Debug)]
 pub(super) struct Connections {
-    tls: ClickHouseTls,
+    tls: Client,
     made: Mutex<Option<Made>>,
 }
 
@@ -71,27 +49,16 @@ struct Made {
     http: Http,
 }
 
-/// Contents of the files, in the order CA, certificate, key.
-#[derive(Clone, Eq, PartialEq)]
-struct Files([Option<Vec<u8>>; 3]);
-
-/// One of them is a private key.
-impl std::fmt::Debug for Files {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Files(…)")
-    }
-}
-
 impl Connections {
-    pub(super) fn new(tls: Option<&ClickHouseTls>) -> Self {
-        Self { tls: tls.cloned().unwrap_or_default(), made: Mutex::default() }
+    pub(super) fn new(tls: Option<&ClientTls>) -> Self {
+        Self { tls: Client::new(tls), made: Mutex::default() }
     }
 
     /// The client for the files as they are now. Files that cannot be used are no reason to give up one that works:
     /// a rotation may be half done.
     pub(super) async fn http(&self) -> Result<Http, TlsError> {
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let fresh = match self.read().await {
+        let fresh = match self.tls.read().await {
             Ok(files) => match &made {
                 Some(made) if made.from == files => return Ok(made.http.clone()),
                 _ => self.make(files),
@@ -112,27 +79,14 @@ impl Connections {
         }
     }
 
-    async fn read(&self) -> Result<Files, TlsError> {
-        let mut files = Files([None, None, None]);
-        let named = [&self.tls.ca_file, &self.tls.cert_file, &self.tls.key_file];
-        for (name, content) in named.into_iter().zip(&mut files.0) {
-            if let Some(name) = name {
-                let read = tokio::fs::read(name).await;
-                *content = Some(read.map_err(|error| TlsError::Read(PathBuf::from(name), error))?);
-            }
-        }
-        Ok(files)
-    }
-
     fn make(&self, files: Files) -> Result<Made, TlsError> {
         let mut tcp = HttpConnector::new();
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(TCP_KEEPALIVE));
         tcp.enforce_http(false);
-        let mut builder = HttpsConnectorBuilder::new().with_tls_config(self.config(&files)?).https_or_http();
-        if let Some(name) = &self.tls.server_name {
-            let name = ServerName::try_from(name.clone()).map_err(TlsError::ServerName)?;
+        let mut builder = HttpsConnectorBuilder::new().with_tls_config(self.tls.config(&files)?).https_or_http();
+        if let Some(name) = self.tls.server_name()? {
             builder = builder.with_server_name_resolver(FixedServerNameResolver::new(name));
         }
         let http = legacy::Client::builder(TokioExecutor::new())
@@ -144,47 +98,4 @@ impl Connections {
             .build(builder.enable_all_versions().wrap_connector(tcp));
         Ok(Made { from: files, http })
     }
-
-    fn config(&self, files: &Files) -> Result<ClientConfig, TlsError> {
-        let [ca, cert, key] = &files.0;
-        let provider = Arc::new(ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .map_err(TlsError::Unusable)?;
-        let builder = if self.tls.insecure_skip_verify {
-            let anything = unverified::Unverified::new(provider);
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(anything))
-        } else {
-            builder.with_root_certificates(roots(self.tls.ca_file.as_deref(), ca.as_deref())?)
-        };
-        let (Some(cert), Some(key)) = (cert, key) else { return Ok(builder.with_no_client_auth()) };
-        let (cert_file, key_file) = (self.tls.cert_file.as_deref(), self.tls.key_file.as_deref());
-        let chain = certificates(cert_file, cert)?;
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| TlsError::Pem(path(key_file), error))?;
-        builder.with_client_auth_cert(chain, key).map_err(TlsError::Unusable)
-    }
-}
-
-/// A file of authorities replaces the public ones: who runs an authority of their own wants no other to vouch.
-fn roots(file: Option<&str>, ca: Option<&[u8]>) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    match ca {
-        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        Some(ca) => {
-            for certificate in certificates(file, ca)? {
-                roots.add(certificate).map_err(TlsError::Unusable)?;
-            }
-        }
-    }
-    Ok(roots)
-}
-
-fn certificates(file: Option<&str>, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
-    let all = all.map_err(|error| TlsError::Pem(path(file), error))?;
-    if all.is_empty() { Err(TlsError::Empty(path(file))) } else { Ok(all) }
-}
-
-fn path(file: Option<&str>) -> PathBuf {
-    PathBuf::from(file.unwrap_or_default())
 }

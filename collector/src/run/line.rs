@@ -15,7 +15,7 @@ use crate::{
     assemble::{self, Assembler, Direct},
     budget::Budget,
     delivery::Delivery,
-    forward::{Forwarder, peers::Peers},
+    forward::{Forwarder, peers::Peers, token::Token},
     insert::{Client, Inserter, Reach},
     metrics::Pipeline,
     role::{Outlet, outlet},
@@ -50,7 +50,7 @@ pub(super) fn start_line(
 ) -> Result<Line> {
     match (outlet(settings.config.role), &settings.config.clickhouse, &settings.config.forward) {
         (Outlet::ClickHouse, Some(clickhouse), _) => start_inserting(settings, clickhouse, metrics, blocks, registry),
-        (Outlet::Gateway, _, Some(forward)) => Ok(start_forwarding(forward, metrics)),
+        (Outlet::Gateway, _, Some(forward)) => start_forwarding(forward, metrics),
         _ => bail!("the role has no outlet; check the configuration with check-config"),
     }
 }
@@ -114,13 +114,18 @@ fn start_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> 
     thread.with_context(|| format!("cannot start the thread {name}")).map(drop)
 }
 
-fn start_forwarding(forward: &Forward, metrics: &Arc<Pipeline>) -> Line {
-    let peers = Peers::new(&forward.endpoint);
+fn start_forwarding(forward: &Forward, metrics: &Arc<Pipeline>) -> Result<Line> {
+    let peers = Peers::new(&forward.endpoint, forward.tls.as_ref()).context("cannot know gateways")?;
     tokio::spawn(peers.clone().watch());
-    let forwarder =
-        Forwarder { peers, timeout: forward.timeout.0, retry_for: forward.retry_for.0, metrics: Arc::clone(metrics) };
+    let forwarder = Forwarder {
+        peers,
+        token: forward.token_file.as_ref().map(Token::new),
+        timeout: forward.timeout.0,
+        retry_for: forward.retry_for.0,
+        metrics: Arc::clone(metrics),
+    };
     let (deliveries, delivered) = mpsc::channel(DELIVERIES);
-    Line { deliveries, destination: None, reach: None, done: finishing(forwarder.run(delivered)) }
+    Ok(Line { deliveries, destination: None, reach: None, done: finishing(forwarder.run(delivered)) })
 }
 
 /// Runs a stage and tells when it has ended.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    config::{ClickHouse, ClickHouseTls, CollectorConfig, Oidc, Retention},
+    config::{ClickHouse, ClientTls, CollectorConfig, Oidc, Retention},
     problem::Problem,
     quantity,
 };
@@ -198,9 +198,9 @@ impl Reader<'_> {
         Some(quantity::Duration(time))
     }
 
-    fn tls(&mut self, addresses: &[String], skip_verify: bool) -> Option<ClickHouseTls> {
+    fn tls(&mut self, addresses: &[String], skip_verify: bool) -> Option<ClientTls> {
         let file = |name: &str| self.text(&format!("CLICKHOUSE_TLS_{name}")).map(str::to_owned);
-        let mut tls = ClickHouseTls {
+        let mut tls = ClientTls {
             ca_file: file("CA_FILE"),
             cert_file: file("CERT_FILE"),
             key_file: file("KEY_FILE"),
@@ -208,7 +208,7 @@ impl Reader<'_> {
             insecure_skip_verify: skip_verify,
         };
         tls.insecure_skip_verify |= self.switch("CLICKHOUSE_TLS_INSECURE_SKIP_VERIFY");
-        if tls == ClickHouseTls::default() {
+        if tls == ClientTls::default() {
             return None;
         }
         if !addresses.iter().any(|address| address.starts_with("https://")) {

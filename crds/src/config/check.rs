@@ -3,7 +3,7 @@
 //! Comes in: a parsed document. Goes out: every [`Problem`] in it, in the order of the document, so that a
 //! person mends the file once. Must not stop at the first.
 
-use super::{Blocks, ClickHouse, ClickHouseTls, CollectorConfig, Forward, Retention, Role};
+use super::{Blocks, ClickHouse, ClientTls, CollectorConfig, Forward, Retention, Role};
 use crate::{
     problem::Problem,
     quantity::{ByteSize, Duration},
@@ -31,6 +31,9 @@ pub(super) fn problems(config: &CollectorConfig) -> Vec<Problem> {
     }
     if let Some(forward) = &config.forward {
         found.extend(endpoint_problem("forward.endpoint", &forward.endpoint, Forward::SCHEMES));
+        if let Some(tls) = &forward.tls {
+            client_tls("forward.tls", is_secure(&forward.endpoint), tls, &mut found);
+        }
         positive("forward.timeout", forward.timeout, &mut found);
     }
     kubernetes(config, &mut found);
@@ -43,7 +46,7 @@ pub(super) fn problems(config: &CollectorConfig) -> Vec<Problem> {
 }
 
 impl Forward {
-    const SCHEMES: &'static [&'static str] = &["http"];
+    const SCHEMES: &'static [&'static str] = &["http", "https"];
 }
 
 impl ClickHouse {
@@ -108,7 +111,7 @@ fn kubernetes(config: &CollectorConfig, found: &mut Vec<Problem>) {
 fn destination(clickhouse: &ClickHouse, found: &mut Vec<Problem>) {
     addresses(clickhouse, found);
     if let Some(tls) = &clickhouse.tls {
-        client_tls(clickhouse, tls, found);
+        client_tls("clickhouse.tls", clickhouse.addresses().any(is_secure), tls, found);
     }
     found.extend(database_problem("clickhouse.database", &clickhouse.database));
     if clickhouse.password_file.is_some() && clickhouse.username_file.is_none() {
@@ -123,6 +126,10 @@ fn destination(clickhouse: &ClickHouse, found: &mut Vec<Problem>) {
         }
     }
     found.extend(clickhouse.schema.problems("clickhouse.schema"));
+}
+
+fn is_secure(endpoint: &str) -> bool {
+    endpoint.starts_with("https://")
 }
 
 fn addresses(clickhouse: &ClickHouse, found: &mut Vec<Problem>) {
@@ -145,25 +152,28 @@ fn addresses(clickhouse: &ClickHouse, found: &mut Vec<Problem>) {
     }
 }
 
-fn client_tls(clickhouse: &ClickHouse, tls: &ClickHouseTls, found: &mut Vec<Problem>) {
-    if !clickhouse.addresses().any(|endpoint| endpoint.starts_with("https://")) {
-        found.push(Problem::new("clickhouse.tls", "no endpoint is https://, so it would be ignored; remove it"));
+/// `field` is the section's name, `is_used` whether an address of it asks for TLS.
+fn client_tls(field: &str, is_used: bool, tls: &ClientTls, found: &mut Vec<Problem>) {
+    if !is_used {
+        found.push(Problem::new(field, "no endpoint is https://, so it would be ignored; remove it"));
     }
     match (&tls.cert_file, &tls.key_file) {
         (Some(_), None) => {
-            found.push(Problem::new("clickhouse.tls.certFile", "a certificate without its key; add keyFile"));
+            found.push(Problem::new(format!("{field}.certFile"), "a certificate without its key; add keyFile"));
         }
         (None, Some(_)) => {
-            found.push(Problem::new("clickhouse.tls.keyFile", "a key without its certificate; add certFile"));
+            found.push(Problem::new(format!("{field}.keyFile"), "a key without its certificate; add certFile"));
         }
         _ => {}
     }
     let is_name = |name: &String| !name.is_empty() && !name.contains(['/', ':']) && !name.contains(char::is_whitespace);
     if tls.server_name.as_ref().is_some_and(|name| !is_name(name)) {
-        found.push(Problem::new("clickhouse.tls.serverName", "is not a host name; use the name in the certificate"));
+        let message = "is not a host name; use the name in the certificate";
+        found.push(Problem::new(format!("{field}.serverName"), message));
     }
     if tls.insecure_skip_verify && tls.ca_file.is_some() {
-        found.push(Problem::new("clickhouse.tls.caFile", "insecureSkipVerify would ignore it; remove one of both"));
+        let message = "insecureSkipVerify would ignore it; remove one of both";
+        found.push(Problem::new(format!("{field}.caFile"), message));
     }
 }
 

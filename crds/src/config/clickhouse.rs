@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Schema;
+use super::{ClientTls, Schema};
 use crate::quantity::Duration;
 
 /// The HTTP interface of ClickHouse and what to write there.
@@ -18,7 +18,7 @@ pub struct ClickHouse {
     pub endpoints: Vec<String>,
     /// How the server of an `https` endpoint is known, and how this client is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tls: Option<ClickHouseTls>,
+    pub tls: Option<ClientTls>,
     #[serde(default = "ClickHouse::default_database")]
     pub database: String,
     /// File holding the user's name, read anew at every request so that a rotated Secret takes effect
@@ -38,27 +38,6 @@ pub struct ClickHouse {
     pub retention: Retention,
     #[serde(default)]
     pub schema: Schema,
-}
-
-/// TLS towards ClickHouse. The files are PEM; a change of them takes effect without a restart.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct ClickHouseTls {
-    /// The only authorities that are trusted. Absent: the public ones.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ca_file: Option<String>,
-    /// Certificate this client shows; needs `keyFile`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cert_file: Option<String>,
-    /// Its private key.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key_file: Option<String>,
-    /// Name the server's certificate must have. Absent: the endpoint's host.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub server_name: Option<String>,
-    /// Take any certificate. Whoever is between reads the password.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub insecure_skip_verify: bool,
 }
 
 /// How long rows are kept, by signal; the tables' TTL.

@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Auth, Otlp, PodSettings, UpdateStrategy};
+use super::{Auth, ClientTls, Otlp, PodSettings, UpdateStrategy};
 use crate::{
     config::{KubernetesAttributes, Limits, Namespaces, Shutdown, StartAt},
     quantity::{ByteSize, Duration},
@@ -66,6 +66,10 @@ pub struct ContainerLogs {
 #[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Forward {
+    /// How agents know gateways that speak TLS, and how they show who they are. A token of the gateways' auth.tokens,
+    /// the first, is shown by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ClientTls>,
     /// Longest time of one attempt. Absent: 15s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,

@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Authority, Certificate};
+use super::ClientTls;
 use crate::{
     config::{Retention, Schema},
     quantity::Duration,
@@ -50,7 +50,7 @@ pub struct ClickHouse {
     pub credentials: Option<Credentials>,
     /// How the server of an https endpoint is known, and how gateways show who they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tls: Option<ClickHouseTls>,
+    pub tls: Option<ClientTls>,
     /// Longest time of one insert. Absent: 30s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
@@ -81,29 +81,6 @@ pub struct Credentials {
     #[serde(default = "password")]
     #[schemars(length(min = 1, max = 253), regex(pattern = "^[-._a-zA-Z0-9]+$"))]
     pub password_key: String,
-}
-
-/// TLS towards ClickHouse.
-#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[x_kube(validation = (
-    "!has(self.ca) || !has(self.insecureSkipVerify) || !self.insecureSkipVerify",
-    "insecureSkipVerify would ignore ca; remove one of both"
-))]
-pub struct ClickHouseTls {
-    /// The only authorities that are trusted. Absent: the public ones.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ca: Option<Authority>,
-    /// Certificate gateways show to ClickHouse.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_certificate: Option<Certificate>,
-    /// Name the server's certificate must have. Absent: the endpoint's host.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    pub server_name: Option<String>,
-    /// Take any certificate. Whoever is between reads the password.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub insecure_skip_verify: bool,
 }
 
 fn username() -> String {

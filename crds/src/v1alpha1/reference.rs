@@ -46,6 +46,29 @@ pub struct Authority {
     pub key: String,
 }
 
+/// TLS towards a server.
+#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[x_kube(validation = (
+    "!has(self.ca) || !has(self.insecureSkipVerify) || !self.insecureSkipVerify",
+    "insecureSkipVerify would ignore ca; remove one of both"
+))]
+pub struct ClientTls {
+    /// The only authorities that are trusted. Absent: the public ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<Authority>,
+    /// Certificate that is shown to the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<Certificate>,
+    /// Name the server's certificate must have. Absent: the endpoint's host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub server_name: Option<String>,
+    /// Take any certificate. Whoever is between reads the password or the token.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub insecure_skip_verify: bool,
+}
+
 fn ca_crt() -> String {
     "ca.crt".to_owned()
 }

@@ -69,7 +69,7 @@ fn without_agents_only_gateways_are_made() {
 }
 
 #[test]
-fn a_gateway_for_outside_senders_asks_for_a_token_over_tls() {
+fn agents_meet_a_closed_gateway_as_it_wants_to_be_met() {
     golden("closed-gateway");
 }
 

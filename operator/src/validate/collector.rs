@@ -3,14 +3,14 @@
 
 use crds::{
     config::{self, CollectorConfig, Role},
-    v1alpha1::{Agent, Auth, Authority, ClickHouse, ClickHouseTls, ContainerLogs, Gateway, Otlp},
+    v1alpha1::{Agent, Auth, Authority, ClickHouse, ClickStackCollectorSpec, ClientTls, ContainerLogs, Gateway, Otlp},
 };
 
 use super::spool;
 use crate::{
     names,
     plan::{Mount, NodeFolder},
-    references::{CERTIFICATE_KEYS, Referent},
+    references::{CERTIFICATE_KEYS, Referent, shown_token},
 };
 
 /// A collector's file, and what it needs beside it.
@@ -34,13 +34,9 @@ pub(super) fn gateway(clickhouse: &ClickHouse, gateway: &Gateway) -> Files {
     Files { config, mounts: mounts.0, node_folders: Vec::new() }
 }
 
-pub(super) fn agent(name: &str, namespace: &str, cluster: Option<&String>, agent: &Agent) -> Files {
+pub(super) fn agent(name: &str, namespace: &str, spec: &ClickStackCollectorSpec, agent: &Agent) -> Files {
     let mut mounts = Mounts::default();
-    let host = names::host(&names::gateway_pods(name), namespace);
-    let wanted = agent.forward.clone().unwrap_or_default();
-    let mut forward = config::Forward::to(format!("http://{host}:4317"));
-    forward.timeout = wanted.timeout.unwrap_or(forward.timeout);
-    forward.retry_for = wanted.retry_for.unwrap_or(forward.retry_for);
+    let forward = outlet(name, namespace, spec, agent, &mut mounts);
     let container_logs = agent.container_logs.as_ref().map(container_logs);
     let node_folders = container_logs.iter().flat_map(|logs| log_folders(name, namespace, logs)).collect();
     let config = CollectorConfig {
@@ -49,7 +45,7 @@ pub(super) fn agent(name: &str, namespace: &str, cluster: Option<&String>, agent
             container_logs,
             ..receivers(agent.otlp.as_ref(), agent.auth.as_ref(), &mut mounts)
         },
-        kubernetes: kubernetes(cluster, agent),
+        kubernetes: kubernetes(spec.cluster_name.as_ref(), agent),
         limits: agent.limits.unwrap_or_default(),
         shutdown: agent.shutdown.unwrap_or_default(),
         ..empty(Role::Agent)
@@ -64,6 +60,30 @@ fn kubernetes(cluster: Option<&String>, agent: &Agent) -> Option<config::Kuberne
         ..config::Kubernetes::default()
     };
     (wanted != config::Kubernetes::default()).then_some(wanted)
+}
+
+/// To the gateways of the same resource, as they want to be met.
+fn outlet(
+    name: &str,
+    namespace: &str,
+    spec: &ClickStackCollectorSpec,
+    agent: &Agent,
+    mounts: &mut Mounts,
+) -> config::Forward {
+    let is_secure =
+        spec.gateway.as_ref().and_then(|gateway| gateway.otlp.as_ref()).is_some_and(|otlp| otlp.tls.is_some());
+    let scheme = if is_secure { "https" } else { "http" };
+    let host = names::host(&names::gateway_pods(name), namespace);
+    let wanted = agent.forward.clone().unwrap_or_default();
+    let mut forward = config::Forward::to(format!("{scheme}://{host}:4317"));
+    forward.timeout = wanted.timeout.unwrap_or(forward.timeout);
+    forward.retry_for = wanted.retry_for.unwrap_or(forward.retry_for);
+    forward.tls = wanted.tls.as_ref().map(|tls| client_tls("gateway", tls, mounts));
+    forward.token_file = shown_token(spec).map(|token| {
+        let referent = Referent::Secret(token.secret_name.clone());
+        format!("{}/token", mounts.add("gateway-token", referent, &[(&token.key, "token")]))
+    });
+    forward
 }
 
 fn container_logs(wanted: &ContainerLogs) -> config::ContainerLogs {
@@ -96,7 +116,7 @@ fn destination(clickhouse: &ClickHouse, mounts: &mut Mounts) -> config::ClickHou
     config::ClickHouse {
         endpoint: clickhouse.endpoint.clone(),
         endpoints: clickhouse.endpoints.clone(),
-        tls: clickhouse.tls.as_ref().map(|tls| client_tls(tls, mounts)),
+        tls: clickhouse.tls.as_ref().map(|tls| client_tls("clickhouse", tls, mounts)),
         database: clickhouse.database.clone(),
         username_file: file("username"),
         password_file: file("password"),
@@ -107,12 +127,14 @@ fn destination(clickhouse: &ClickHouse, mounts: &mut Mounts) -> config::ClickHou
     }
 }
 
-fn client_tls(tls: &ClickHouseTls, mounts: &mut Mounts) -> config::ClickHouseTls {
+/// `server` is part of the volumes' names.
+fn client_tls(server: &str, tls: &ClientTls, mounts: &mut Mounts) -> config::ClientTls {
     let certificate = tls.client_certificate.as_ref();
-    let certificate = certificate.map(|wanted| mounts.certificate("clickhouse-certificate", &wanted.secret_name));
+    let certificate =
+        certificate.map(|wanted| mounts.certificate(&format!("{server}-certificate"), &wanted.secret_name));
     let (cert_file, key_file) = certificate.unzip();
-    config::ClickHouseTls {
-        ca_file: tls.ca.as_ref().map(|ca| mounts.authority("clickhouse-ca", ca)),
+    config::ClientTls {
+        ca_file: tls.ca.as_ref().map(|ca| mounts.authority(&format!("{server}-ca"), ca)),
         cert_file,
         key_file,
         server_name: tls.server_name.clone(),

@@ -108,9 +108,10 @@ fn problems_of_the_file_are_told_in_the_words_of_the_spec() {
         ),
         ("{clickhouse: {endpoint: 'http://c'}, gateway: {otlp: {http: {port: 4317}}}}", "spec.gateway.otlp.http.port"),
         (
-            "{clickhouse: {endpoint: 'http://c'}, gateway: {auth: {tokens: [{secretName: s, key: k}]}}, agent: {}}",
-            "spec.agent",
+            "{clickhouse: {endpoint: 'http://c'}, gateway: {auth: {oidc: {issuer: 'https://i', audience: a}}}, agent: {}}",
+            "spec.gateway.auth.oidc",
         ),
+        ("{clickhouse: {endpoint: 'http://c'}, gateway: {}, agent: {forward: {tls: {}}}}", "spec.agent.forward.tls"),
     ] {
         assert_eq!(problems(spec), [field], "{spec}");
     }

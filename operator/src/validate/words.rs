@@ -3,7 +3,9 @@
 use crds::{config::Role, problem::Problem};
 
 /// Fields of the file that stand elsewhere in the spec; the first that fits is taken.
-const MOVED: [(&str, &str); 10] = [
+const MOVED: [(&str, &str); 12] = [
+    ("forward.tls.caFile", "{role}.forward.tls.ca"),
+    ("forward.tls.certFile", "{role}.forward.tls.clientCertificate"),
     ("clickhouse.tls.caFile", "clickhouse.tls.ca"),
     ("clickhouse.tls.certFile", "clickhouse.tls.clientCertificate"),
     ("clickhouse", "clickhouse"),
