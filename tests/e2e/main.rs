@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod chart;
+mod closed;
 mod delivery;
 mod lifecycle;
 mod rollouts;
