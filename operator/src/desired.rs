@@ -9,7 +9,7 @@ use k8s_openapi::{
         apps::v1::{DaemonSet, Deployment, StatefulSet},
         autoscaling::v2::HorizontalPodAutoscaler,
         core::v1::{ConfigMap, Service, ServiceAccount},
-        networking::v1::NetworkPolicy,
+        networking::v1::{Ingress, NetworkPolicy},
         policy::v1::PodDisruptionBudget,
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
@@ -30,6 +30,7 @@ pub mod amount;
 mod config_map;
 mod disruption;
 mod gateway;
+mod ingress;
 pub mod merge_key;
 mod network;
 pub mod overlay;
@@ -45,6 +46,7 @@ pub enum Kind {
     ServiceAccount,
     ConfigMap,
     Service,
+    Ingress,
     PodDisruptionBudget,
     NetworkPolicy,
     HorizontalPodAutoscaler,
@@ -82,10 +84,11 @@ pub fn desired(plan: &Plan) -> Vec<Child> {
 }
 
 impl Kind {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ServiceAccount,
         Self::ConfigMap,
         Self::Service,
+        Self::Ingress,
         Self::PodDisruptionBudget,
         Self::NetworkPolicy,
         Self::HorizontalPodAutoscaler,
@@ -99,6 +102,7 @@ impl Kind {
             Self::ServiceAccount => "ServiceAccount",
             Self::ConfigMap => "ConfigMap",
             Self::Service => "Service",
+            Self::Ingress => "Ingress",
             Self::PodDisruptionBudget => "PodDisruptionBudget",
             Self::NetworkPolicy => "NetworkPolicy",
             Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
@@ -118,6 +122,7 @@ impl Kind {
             Self::ServiceAccount => ApiResource::erase::<ServiceAccount>(&()),
             Self::ConfigMap => ApiResource::erase::<ConfigMap>(&()),
             Self::Service => ApiResource::erase::<Service>(&()),
+            Self::Ingress => ApiResource::erase::<Ingress>(&()),
             Self::PodDisruptionBudget => ApiResource::erase::<PodDisruptionBudget>(&()),
             Self::NetworkPolicy => ApiResource::erase::<NetworkPolicy>(&()),
             Self::HorizontalPodAutoscaler => ApiResource::erase::<HorizontalPodAutoscaler>(&()),

@@ -40,6 +40,7 @@ pub struct Gateway {
     pub replicas: Replicas,
     pub rollout: Rollout,
     pub disruption_budget: DisruptionBudget,
+    pub ingress: Option<Ingress>,
     pub spool: Option<Spool>,
     pub pod: Pod,
 }
@@ -87,6 +88,15 @@ pub struct Service {
     pub type_: &'static str,
     pub annotations: BTreeMap<String, String>,
     pub load_balancer_class: Option<String>,
+}
+
+/// A way in from outside the cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ingress {
+    pub host: String,
+    pub class: Option<String>,
+    pub tls_secret: Option<String>,
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// The volume of a gateway's spool.

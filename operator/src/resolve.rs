@@ -128,6 +128,7 @@ impl Reader {
                 Kind::ConfigMap => self.watched(&self.caches.config_maps, &namespace, &uid),
                 Kind::Service => self.watched(&self.caches.services, &namespace, &uid),
                 Kind::PodDisruptionBudget => self.watched(&self.caches.disruption_budgets, &namespace, &uid),
+                Kind::Ingress => self.watched(&self.caches.ingresses, &namespace, &uid),
                 Kind::NetworkPolicy => self.watched(&self.caches.network_policies, &namespace, &uid),
                 Kind::HorizontalPodAutoscaler => self.watched(&self.caches.autoscalers, &namespace, &uid),
                 Kind::Deployment => self.watched(&self.caches.deployments, &namespace, &uid),

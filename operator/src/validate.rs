@@ -73,6 +73,12 @@ fn plan(resource: &ClickStackCollector, wanted: &[Reference], found: &Found, def
         plan::Gateway {
             replicas: scaling::of(gateway),
             rollout: rollout::of_gateways(gateway.update_strategy.as_ref()),
+            ingress: gateway.ingress.clone().map(|wanted| plan::Ingress {
+                host: wanted.host,
+                class: wanted.class_name,
+                tls_secret: wanted.tls_secret_name,
+                annotations: wanted.annotations,
+            }),
             spool: gateway.spool.as_ref().map(spool::of_pod),
             disruption_budget: rollout::budget(gateway.disruption_budget.as_ref()),
             pod: pod(Role::Gateway, files, gateway.otlp.as_ref(), &gateway.pod),

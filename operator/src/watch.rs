@@ -13,7 +13,7 @@ use k8s_openapi::{
         apps::v1::{DaemonSet, Deployment, StatefulSet},
         autoscaling::v2::HorizontalPodAutoscaler,
         core::v1::{ConfigMap, Pod, PodStatus, Secret, Service, ServiceAccount},
-        networking::v1::NetworkPolicy,
+        networking::v1::{Ingress, NetworkPolicy},
         policy::v1::PodDisruptionBudget,
     },
 };
@@ -52,6 +52,7 @@ pub struct Caches {
     pub service_accounts: Store<ServiceAccount>,
     pub config_maps: Store<ConfigMap>,
     pub services: Store<Service>,
+    pub ingresses: Store<Ingress>,
     pub disruption_budgets: Store<PodDisruptionBudget>,
     pub network_policies: Store<NetworkPolicy>,
     pub autoscalers: Store<HorizontalPodAutoscaler>,
@@ -106,6 +107,7 @@ pub fn watch(client: &Client, namespace: Option<&str>, metrics: &Metrics) -> (Co
     let (service_accounts, accounts) = source.objects(Some(Kind::ServiceAccount), ours.clone(), |_| {});
     let (config_maps, maps) = source.objects(Some(Kind::ConfigMap), ours.clone(), |_| {});
     let (services, addresses) = source.objects(Some(Kind::Service), ours.clone(), |_| {});
+    let (ingresses, ways_in) = source.objects(Some(Kind::Ingress), ours.clone(), |_| {});
     let (disruption_budgets, budgets) = source.objects(Some(Kind::PodDisruptionBudget), ours.clone(), |_| {});
     let (network_policies, policies) = source.objects(Some(Kind::NetworkPolicy), ours.clone(), |_| {});
     let (autoscalers, scalers) = source.objects(Some(Kind::HorizontalPodAutoscaler), ours.clone(), |_| {});
@@ -125,6 +127,7 @@ pub fn watch(client: &Client, namespace: Option<&str>, metrics: &Metrics) -> (Co
         .owns_stream(accounts)
         .owns_stream(maps)
         .owns_stream(addresses)
+        .owns_stream(ways_in)
         .owns_stream(budgets)
         .owns_stream(policies)
         .owns_stream(scalers)
@@ -140,6 +143,7 @@ pub fn watch(client: &Client, namespace: Option<&str>, metrics: &Metrics) -> (Co
         service_accounts,
         config_maps,
         services,
+        ingresses,
         disruption_budgets,
         network_policies,
         autoscalers,

@@ -89,6 +89,7 @@ async fn the_api_server_refuses_what_cannot_be_and_says_what_to_do() {
         ("  gatway: {}", "unknown field"),
         ("  gateway: {otlp: {http: {port: 4317}}}", "use two"),
         ("  gateway: {auth: {}}", "either tokens or oidc"),
+        ("  gateway: {ingress: {host: 'https://x'}}", "use a host name"),
         ("  gateway: {auth: {oidc: {issuer: 'http://i', audience: a}}}", "use https://"),
         ("  gateway: {auth: {oidc: {issuer: 'https://i', audience: a}}}\n  agent: {}", "use gateway.auth.tokens"),
         ("  gateway: {}\n  agent: {forward: {tls: {}}}", "speak no TLS"),

@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Auth, Autoscaling, DisruptionBudget, Otlp, PodSettings, Spool, UpdateStrategy};
+use super::{Auth, Autoscaling, DisruptionBudget, Ingress, Otlp, PodSettings, Spool, UpdateStrategy};
 use crate::config::{Blocks, Limits, Shutdown};
 
 /// Gateways: a Deployment behind a Service.
@@ -27,6 +27,9 @@ pub struct Gateway {
     /// When an open block is closed and inserted: whichever comes first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocks: Option<Blocks>,
+    /// Block present: an Ingress to OTLP/HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ingress: Option<Ingress>,
     /// Block present: deliveries are kept on disk until their rows are stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spool: Option<Spool>,

@@ -137,7 +137,7 @@ impl ServiceType {
     }
 }
 
-fn texts(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn texts(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
         "maxProperties": 64,

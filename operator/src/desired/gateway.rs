@@ -10,7 +10,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::LabelSelector,
 };
 
-use super::{Child, Kind, access, child, config_map::config_map, disruption, metadata, pod, scaler, service};
+use super::{Child, Kind, access, child, config_map::config_map, disruption, ingress, metadata, pod, scaler, service};
 use crate::{
     labels, names,
     plan::{Gateway, Plan, Replicas, Rollout},
@@ -27,6 +27,7 @@ pub(super) fn children(plan: &Plan, gateway: &Gateway) -> Vec<Child> {
         service::gateway_pods(plan, gateway),
         disruption::budget(plan, gateway),
     ];
+    children.extend(gateway.ingress.as_ref().map(|wanted| ingress::ingress(plan, wanted)));
     let template = template(plan, gateway, config_name);
     let (kind, workload) = if gateway.has_claims() {
         (Kind::StatefulSet, stateful::set(plan, gateway, template))
