@@ -1,6 +1,6 @@
 # Thin: every line is one a person could type. `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test lint unit fuzz tidy conformance e2e prepare engines sdk peers bench images cluster cluster-stop crds kustomize
+.PHONY: help demo demo-stop test lint unit fuzz tidy conformance e2e prepare engines sdk peers bench bench-operator images cluster cluster-stop crds kustomize
 
 # Without it the API server calls itself v0.0.0; see tests/cluster/go.mod.
 KUBERNETES_VERSION := -X k8s.io/component-base/version.gitVersion=v1.35.4 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=35
@@ -48,6 +48,9 @@ peers: target/peers/otelcol/otelcol target/peers/rotel/installed ## build and ge
 
 bench: engines peers ## what a row costs here, in our collector and in its peers; about half an hour
 	cargo run --quiet --release --locked -p tests --bin bench -- --plot tests/bench/ingest.svg
+
+bench-operator: target/cluster ## what 1, 200 and 2,000 resources cost an API server; about a quarter of an hour
+	cargo run --quiet --release --locked -p tests --bin bench-operator
 
 images: ## build both images into target/images
 	cargo run --quiet --locked -p tests --bin images

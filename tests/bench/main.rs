@@ -8,7 +8,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod cases;
-mod cost;
 mod load;
 mod report;
 mod run;

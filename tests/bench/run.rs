@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use tests::clickhouse::{ClickHouse, Options};
 
 use crate::cases::Case;
-use crate::cost;
 use crate::load::{Sender, Sent};
 use crate::report::Row;
 use crate::stored;
 use crate::system::{Running, System};
 use crate::workload::Request;
 pub use crate::workload::Workload;
+use tests::cost;
 
 /// Longer than the longest measurement: an engine nobody stopped ends by itself.
 const ENGINE_LIFE: Duration = Duration::from_secs(1_800);

@@ -3,7 +3,7 @@
 //! Must not touch any other release, nor a namespace it did not make.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -53,6 +53,11 @@ impl Cluster {
         let kubeconfig = told.lines().find_map(|line| line.trim().strip_prefix("export KUBECONFIG="));
         let kubeconfig = kubeconfig.context("`cluster start` names no KUBECONFIG")?.trim_matches(['"', '\'']).into();
         Ok(Cluster { program, kubeconfig, host })
+    }
+
+    /// An API server without nodes: only its clients are of use.
+    pub(crate) fn without_nodes(program: &Path, kubeconfig: &Path) -> Cluster {
+        Cluster { program: program.to_owned(), kubeconfig: kubeconfig.to_owned(), host: "127.0.0.1".to_owned() }
     }
 
     /// Puts the images of `make images` where the nodes find them. With a cluster of one's own,

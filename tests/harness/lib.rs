@@ -3,12 +3,15 @@
 //! Comes in: what a test wants to run or to send. Goes out: a running engine, an answer, a verdict
 //! with the logs that explain it. Must not know what any one test is about, sleep for luck, or skip.
 
+pub mod apiserver;
 pub mod clickhouse;
 pub mod cluster;
 pub mod collector;
+pub mod cost;
 pub mod engines;
 pub mod http;
 pub mod ledger;
+pub mod operator;
 pub mod otlp;
 pub mod peers;
 pub mod ports;
@@ -17,6 +20,9 @@ pub mod senders;
 pub mod wait;
 
 use std::path::PathBuf;
+
+/// A point in time as Kubernetes writes it.
+pub use k8s_openapi::jiff::Timestamp;
 
 /// The root of the repository.
 pub fn repository() -> PathBuf {
