@@ -1,6 +1,6 @@
 # Thin: every line is one a person could type. `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test lint unit fuzz tidy conformance e2e prepare engines sdk peers bench bench-operator images cluster cluster-stop crds kustomize
+.PHONY: help demo demo-stop test lint unit fuzz tidy operator conformance e2e prepare engines sdk peers bench bench-operator images cluster cluster-stop crds kustomize
 
 # Without it the API server calls itself v0.0.0; see tests/cluster/go.mod.
 KUBERNETES_VERSION := -X k8s.io/component-base/version.gitVersion=v1.35.4 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=35
@@ -14,7 +14,7 @@ demo: prepare images ## the main job end to end: build, cluster, one resource, l
 demo-stop: cluster-stop ## stop the demo, its ClickHouse and its cluster
 	cargo run --quiet --locked -p tests --bin demo -- stop
 
-test: lint unit fuzz tidy conformance e2e ## everything that must pass, cheapest first
+test: lint unit fuzz tidy operator conformance e2e ## everything that must pass, cheapest first
 
 lint: ## formatting and clippy
 	cargo fmt --all --check
@@ -29,6 +29,9 @@ fuzz: ## the decoders on damaged input, in short
 
 tidy: ## the repository's laws
 	cargo test --locked -p tests --test tidy
+
+operator: target/cluster ## the operator against a real API server without nodes
+	cargo test --locked -p tests --test operator -- --test-threads=1
 
 conformance: engines sdk target/peers/otelcol/otelcol ## rows in a real ClickHouse compared with what was sent, and with a peer's
 	cargo test --locked -p tests --test conformance

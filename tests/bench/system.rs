@@ -24,7 +24,7 @@ pub enum System {
 #[derive(Debug)]
 pub enum Running {
     /// With the folder of its spool, if it has one.
-    Ours(Box<Collector>, Option<tempfile::TempDir>),
+    Ours(Box<Collector>, #[expect(dead_code, reason = "it goes with the collector")] Option<tempfile::TempDir>),
     Peer(Peer),
 }
 

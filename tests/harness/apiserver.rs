@@ -95,6 +95,11 @@ impl ApiServer {
         Cluster::without_nodes(&self.program, &self.kubeconfig(user))
     }
 
+    /// `https://host:port`.
+    pub fn url(&self) -> String {
+        format!("https://{HOST}:{}", self.port)
+    }
+
     pub fn kubeconfig(&self, user: User) -> PathBuf {
         self.path(user.name())
     }

@@ -1,0 +1,8 @@
+//! The operator's process against a real API server without nodes: what it writes, and what becomes of it when it is
+//! not left in peace.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod converges;
+mod hostile;
+mod proxy;
