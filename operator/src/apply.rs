@@ -5,7 +5,10 @@
 
 use std::{fmt, time::Duration};
 
-use crds::v1alpha1::{ClickStackCollector, Status};
+use crds::{
+    config::Role,
+    v1alpha1::{ClickStackCollector, Status},
+};
 use futures::future::try_join_all;
 use k8s_openapi::{api::events::v1::Event, jiff::Timestamp};
 use kube::{
@@ -27,6 +30,7 @@ use crate::{
 mod announcement;
 mod current;
 mod fixed;
+mod order;
 mod replicas;
 mod surplus;
 
@@ -82,20 +86,28 @@ impl fmt::Debug for Writer {
 impl Writer {
     /// Makes `live` what `desired` says. Parts of a stage go out together: pods need all of the first.
     ///
+    /// Gives back the roles whose workloads wait for another's.
+    ///
     /// # Errors
     /// The first write that failed. What was written stays.
-    pub async fn apply(&self, plan: &Plan, desired: &[Child], live: &[Live]) -> Result<(), Error> {
+    pub async fn apply(&self, plan: &Plan, desired: &[Child], live: &[Live]) -> Result<Vec<Role>, Error> {
         let (workloads, needed): (Vec<_>, Vec<_>) = desired.iter().partition(|child| child.kind.is_workload());
         try_join_all(needed.into_iter().map(|child| self.child(plan, child, live))).await?;
-        try_join_all(workloads.into_iter().map(|child| self.child(plan, child, live))).await?;
+        let (gateways, others): (Vec<_>, Vec<_>) = workloads.into_iter().partition(|child| child.role == Role::Gateway);
+        let written = try_join_all(gateways.into_iter().map(|child| self.child(plan, child, live))).await?;
+        let has_written = written.contains(&true);
+        let (waiting, others): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|child| order::waits(child, live, has_written));
+        try_join_all(others.into_iter().map(|child| self.child(plan, child, live))).await?;
         try_join_all(surplus(live, desired).into_iter().map(|child| self.delete(&plan.namespace, child))).await?;
-        Ok(())
+        Ok(waiting.into_iter().map(|child| child.role).collect())
     }
 
-    async fn child(&self, plan: &Plan, child: &Child, live: &[Live]) -> Result<(), Error> {
+    /// Whether there was anything to write.
+    async fn child(&self, plan: &Plan, child: &Child, live: &[Live]) -> Result<bool, Error> {
         let live = live.iter().find(|live| live.kind == child.kind && live.name == child.name);
         match live {
-            Some(live) if is_current(&child.object, &live.object) => return Ok(()),
+            Some(live) if is_current(&child.object, &live.object) => return Ok(false),
             Some(live) if fixed::is_in_the_way(child.kind, &child.object, &live.object) => {
                 self.leave_pods_alone(plan, live).await?;
             }
@@ -112,7 +124,7 @@ impl Writer {
             .await
             .map_err(|source| Error::Write { kind, name, source })?;
         self.remember(kind, &answer);
-        Ok(())
+        Ok(true)
     }
 
     /// Server-side apply would take over whatever has the name.

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crds::{problem::Problem, v1alpha1::ClickStackCollector};
+use crds::{config::Role, problem::Problem, v1alpha1::ClickStackCollector};
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource as _, ResourceExt as _, runtime::controller::Action};
 
@@ -33,7 +33,8 @@ pub struct Context {
 
 /// How far an attempt came. An error is reported, then returned.
 enum Attempt {
-    Applied(Box<Plan>),
+    /// As planned, but for roles that wait for another.
+    Applied(Box<Plan>, Vec<Role>),
     Refused(Refusal),
     Failed(Error),
 }
@@ -69,7 +70,7 @@ async fn attempt(resource: &ClickStackCollector, context: &Context) -> Attempt {
         Err(refusal) => return Attempt::Refused(refusal),
     };
     match context.writer.apply(&plan, &desired(&plan), &resolved.children).await.map_err(Error::Apply) {
-        Ok(()) => Attempt::Applied(Box::new(plan)),
+        Ok(waiting) => Attempt::Applied(Box::new(plan), waiting),
         Err(error) if error.is_final() => Attempt::Refused(Refusal::Invalid(vec![Problem::new("spec", chain(&error))])),
         Err(error) => Attempt::Failed(error),
     }
@@ -85,10 +86,15 @@ async fn report(resource: &Guarded, attempt: &Attempt, context: &Context) -> Res
     let (name, namespace) = (resource.name_any(), resource.namespace().unwrap_or_default());
     let previous = context.reader.status(resource).await.map_err(Error::Resolve)?;
     let now = Timestamp::now();
-    let observed = context.reader.observed(resource, now).await;
+    let mut observed = context.reader.observed(resource, now).await;
     let cause;
     let outcome = match attempt {
-        Attempt::Applied(plan) => Outcome::Applied(plan),
+        Attempt::Applied(plan, waiting) => {
+            // What is there of them is of an earlier generation.
+            let earlier = observed.iter_mut().filter(|seen| waiting.contains(&seen.role));
+            earlier.for_each(|seen| seen.workload.is_believed = false);
+            Outcome::Applied(plan)
+        }
         Attempt::Refused(refusal) => Outcome::Refused(refusal),
         Attempt::Failed(error) => {
             cause = chain(error);

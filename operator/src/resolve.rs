@@ -170,6 +170,8 @@ impl Reader {
             }
             all.push(seen);
         }
+        // In the order of the flow back from ClickHouse: what is wrong with gateways is told before what waits for them.
+        all.sort_by_key(|seen| std::cmp::Reverse(seen.role));
         all
     }
 

@@ -173,3 +173,31 @@ async fn a_pause_changes_nothing_until_it_ends() {
     namespace.wait_ready("90s").unwrap();
     assert_eq!(namespace.pods("gateway").unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn a_revision_that_gateways_cannot_run_does_not_reach_the_agents() {
+    let namespace = Namespace::create(cluster(), "e2e-order").unwrap();
+    let engine = namespace.clickhouse().await.unwrap();
+    let roles = "  gateway: {replicas: 1}\n  agent: {hostPort: false}";
+    namespace.apply(&namespace.resource(&engine, roles)).unwrap();
+    namespace.wait_ready("90s").unwrap();
+    let generation = || namespace.json(&["daemonset/main-agent"]).unwrap()["metadata"]["generation"].clone();
+    let before = generation();
+    namespace.apply(&namespace.resource(&engine, &format!("{roles}\n  image: {{tag: none}}"))).unwrap();
+    eventually("the gateway's image is missed", Duration::from_secs(60), async || {
+        let status = namespace.status().map_err(told)?.to_string();
+        if status.contains("ImagePull") { Ok(()) } else { Err(status) }
+    })
+    .await
+    .unwrap();
+    assert_eq!(generation(), before, "agents are left alone");
+    assert!(namespace.pods("agent").unwrap().iter().all(|agent| agent.is_ready));
+    let change = format!("{roles}\n  image: {{pullPolicy: Never}}");
+    namespace.apply(&namespace.resource(&engine, &change)).unwrap();
+    eventually("what gateways can run reaches the agents", Duration::from_secs(60), async || {
+        if generation() == before { Err("not yet".to_owned()) } else { Ok(()) }
+    })
+    .await
+    .unwrap();
+    namespace.wait_ready("90s").unwrap();
+}
