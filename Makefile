@@ -1,6 +1,6 @@
 # Thin: every line is one a person could type. `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test lint unit fuzz tidy operator conformance e2e prepare engines sdk peers bench bench-operator images cluster cluster-stop crds kustomize
+.PHONY: help demo demo-stop test lint unit fuzz tidy operator conformance e2e prepare engines sdk peers bench bench-operator bench-agent images cluster cluster-stop crds kustomize
 
 # Without it the API server calls itself v0.0.0; see tests/cluster/go.mod.
 KUBERNETES_VERSION := -X k8s.io/component-base/version.gitVersion=v1.35.4 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=35
@@ -55,6 +55,9 @@ bench: engines peers ## what a row costs here, in our collector and in its peers
 bench-operator: target/cluster ## what 1, 200 and 2,000 resources cost an API server; about a quarter of an hour
 	cargo run --quiet --release --locked -p tests --bin bench-operator
 
+bench-agent: engines target/peers/filelog/otelcol ## what a line of a container's log costs, here and in the OpenTelemetry Collector
+	cargo run --quiet --release --locked -p tests --bin bench-agent
+
 images: ## build both images into target/images
 	cargo run --quiet --locked -p tests --bin images
 
@@ -80,6 +83,11 @@ target/senders/python/installed: tests/senders/python/requirements.txt
 	touch $@
 
 target/peers/otelcol/otelcol: tests/peers/otelcol.build.yaml
+	mkdir -p target/peers
+	go run go.opentelemetry.io/collector/cmd/builder@v0.149.0 --config $<
+	touch $@
+
+target/peers/filelog/otelcol: tests/peers/filelog.build.yaml
 	mkdir -p target/peers
 	go run go.opentelemetry.io/collector/cmd/builder@v0.149.0 --config $<
 	touch $@

@@ -17,8 +17,13 @@ pub fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
 
 /// The most memory it ever had resident, in MB of a million bytes.
 pub fn peak_rss_mb(pid: u32) -> anyhow::Result<f64> {
+    memory_mb(pid, "VmHWM:")
+}
+
+/// A field of its status, such as `VmRSS:`, the memory it has resident now.
+pub fn memory_mb(pid: u32, field: &str) -> anyhow::Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).with_context(|| format!("process {pid}"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).with_context(|| format!("no {field}"))?;
     let kibibytes: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
     Ok(kibibytes * 1024.0 / 1e6)
 }
