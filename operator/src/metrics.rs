@@ -5,6 +5,7 @@ use std::{
     time::Instant,
 };
 
+use kube::runtime::reflector::Store;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{
@@ -16,6 +17,12 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use crate::watch::Guarded;
+
+mod conditions;
+
+use conditions::Conditions;
+
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Arc<Registry>,
@@ -26,6 +33,7 @@ pub struct Metrics {
     resources: Family<Scope, Gauge>,
     leader: Gauge,
     followed: Gauge,
+    conditions: Conditions,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -73,7 +81,19 @@ impl Default for Metrics {
         registry.register("resources", "ClickStackCollectors, by watched namespace (all: *)", resources.clone());
         registry.register("leader", "1 while this process holds the lease", leader.clone());
         registry.register("followed_gateways", "Gateway pods asked what they see of ClickHouse", followed.clone());
-        Self { registry: Arc::new(registry), reconciles, duration, failures, writes, resources, leader, followed }
+        let conditions = Conditions::default();
+        registry.register_collector(Box::new(conditions.clone()));
+        Self {
+            registry: Arc::new(registry),
+            conditions,
+            reconciles,
+            duration,
+            failures,
+            writes,
+            resources,
+            leader,
+            followed,
+        }
     }
 }
 
@@ -97,6 +117,11 @@ impl Metrics {
 
     pub fn leads(&self, is_leader: bool) {
         self.leader.set(i64::from(is_leader));
+    }
+
+    /// The conditions of these resources are told from now on.
+    pub fn conditions_of(&self, resources: Store<Guarded>) {
+        self.conditions.of(resources);
     }
 
     pub fn follows(&self, pods: usize) {

@@ -97,6 +97,7 @@ async fn control(args: &Args, client: &Client, health: &Health, metrics: &Metric
     let synced = Arc::new(tokio::sync::Barrier::new(scopes.len()));
     let controllers = scopes.into_iter().map(|scope| {
         let (controller, caches) = watch(client, scope.as_deref(), metrics);
+        metrics.conditions_of(caches.resources.clone());
         let context = Context {
             reader: Reader::new(client.clone(), caches.clone()),
             writer: Writer { client: client.clone(), unseen: caches.unseen.clone(), metrics: metrics.clone() },

@@ -17,6 +17,9 @@ fn the_chart_passes_lint_and_renders_for_all_namespaces_or_for_some() {
     assert!(linted.contains("0 chart(s) failed"), "{linted}");
     let everywhere = cluster.helm(&["template", "x", &chart()]).unwrap();
     assert!(everywhere.contains("kind: ClusterRole\n"), "{everywhere}");
+    assert!(!everywhere.contains("PrometheusRule"), "{everywhere}");
+    let watched = cluster.helm(&["template", "x", &chart(), "--set", "metrics.prometheusRule.enabled=true"]).unwrap();
+    assert!(watched.contains("kind: PrometheusRule\n") && watched.contains("{{ $labels.namespace }}"), "{watched}");
     let some = cluster.helm(&["template", "x", &chart(), "--set", "watchNamespaces={a,b}"]).unwrap();
     assert!(!some.contains("ClusterRole"), "{some}");
     assert!(some.contains("namespace: a\n") && some.contains("namespace: b\n"), "{some}");

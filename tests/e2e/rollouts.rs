@@ -18,6 +18,7 @@ const REACHES_PODS_WITHIN: Duration = Duration::from_secs(15);
 /// A block's age and an insert take less than half of it.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(3);
 
+#[expect(clippy::needless_pass_by_value, reason = "what map_err hands on")]
 fn told(error: anyhow::Error) -> String {
     format!("{error:#}")
 }

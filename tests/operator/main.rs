@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod converges;
+mod examples;
 mod hostile;
 mod proxy;

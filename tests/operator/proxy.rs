@@ -80,7 +80,7 @@ impl Proxy {
         if is_write && self.done.fetch_add(1, Ordering::SeqCst) + 1 >= self.limit {
             return std::future::pending().await;
         }
-        answer.map(|body| body.boxed_unsync())
+        answer.map(http_body_util::BodyExt::boxed_unsync)
     }
 }
 
