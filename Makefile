@@ -1,6 +1,6 @@
 # Thin: every line is one a person could type. `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test lint unit fuzz tidy operator conformance e2e prepare engines sdk peers bench bench-operator bench-agent images cluster cluster-stop crds kustomize
+.PHONY: help demo demo-stop test lint unit fuzz tidy operator conformance faults e2e prepare engines sdk peers bench bench-operator bench-agent test-faults images cluster cluster-stop crds kustomize
 
 # Without it the API server calls itself v0.0.0; see tests/cluster/go.mod.
 KUBERNETES_VERSION := -X k8s.io/component-base/version.gitVersion=v1.35.4 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=35
@@ -14,7 +14,7 @@ demo: prepare images ## the main job end to end: build, cluster, one resource, l
 demo-stop: cluster-stop ## stop the demo, its ClickHouse and its cluster
 	cargo run --quiet --locked -p tests --bin demo -- stop
 
-test: lint unit fuzz tidy operator conformance e2e ## everything that must pass, cheapest first
+test: lint unit fuzz tidy operator conformance faults e2e ## everything that must pass, cheapest first
 
 lint: ## formatting and clippy
 	cargo fmt --all --check
@@ -35,6 +35,9 @@ operator: target/cluster ## the operator against a real API server without nodes
 
 conformance: engines sdk target/peers/otelcol/otelcol ## rows in a real ClickHouse compared with what was sent, and with a peer's
 	cargo test --locked -p tests --test conformance
+
+faults: engines ## collectors and ClickHouse killed, paused and cut off in short: nothing lost, nothing twice
+	cargo test --locked -p tests --test faults -- --test-threads=2
 
 e2e: prepare images ## the whole product on a real cluster, which stays until `make cluster-stop`
 	cargo test --locked -p tests --test e2e -- --test-threads=1
@@ -57,6 +60,10 @@ bench-operator: target/cluster ## what 1, 200 and 2,000 resources cost an API se
 
 bench-agent: engines target/peers/filelog/otelcol ## what a line of a container's log costs, here and in the OpenTelemetry Collector
 	cargo run --quiet --release --locked -p tests --bin bench-agent
+
+test-faults: engines target/peers/otelcol/otelcol ## every fault on every system, as root; about an hour and a half
+	cargo build --quiet --release --locked -p tests --bin faults --bin clickhouse
+	target/release/faults
 
 images: ## build both images into target/images
 	cargo run --quiet --locked -p tests --bin images

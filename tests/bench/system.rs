@@ -25,7 +25,7 @@ pub enum System {
 pub enum Running {
     /// With the folder of its spool, if it has one.
     Ours(Box<Collector>, #[expect(dead_code, reason = "it goes with the collector")] Option<tempfile::TempDir>),
-    Peer(Peer),
+    Peer(Box<Peer>),
 }
 
 impl System {
@@ -65,14 +65,14 @@ impl System {
             }
             System::Otelcol => {
                 collector::migrate(engine, DATABASE).await?;
-                Ok(Running::Peer(Peer::otelcol(engine, DATABASE).await?))
+                Ok(Running::Peer(Box::new(Peer::otelcol(engine, DATABASE).await?)))
             }
             System::Rotel => {
                 collector::migrate(engine, DATABASE).await?;
                 if case.signal.is_metric() {
                     nanosecond_times(engine, case.signal.table()).await?;
                 }
-                Ok(Running::Peer(Peer::rotel(engine, DATABASE).await?))
+                Ok(Running::Peer(Box::new(Peer::rotel(engine, DATABASE).await?)))
             }
         }
     }

@@ -7,14 +7,13 @@ use bytes::Bytes;
 
 use crate::cases::{Case, Signal};
 
-mod dice;
 mod logs;
 mod metrics;
 mod shared;
 mod traces;
 mod wire;
 
-pub use dice::Dice;
+use ::tests::dice::Dice;
 
 /// Between the times of two rows that follow each other: a hundred thousand rows a second.
 const ROW_NANOS: u64 = 10_000;

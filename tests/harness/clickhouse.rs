@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde::de::DeserializeOwned;
 
 use crate::http::Http;
@@ -71,6 +72,20 @@ pub struct ClickHouse {
     _owned_dir: Option<tempfile::TempDir>,
 }
 
+/// The first user of an engine, for another task than the one that stops and starts it.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    url: String,
+    user: User,
+    http: Http,
+}
+
+impl Asker {
+    pub async fn query(&self, sql: &str) -> Result<String, QueryError> {
+        query::text(&self.http, &self.url, &self.user.name, &self.user.password, sql).await
+    }
+}
+
 impl ClickHouse {
     /// Starts an engine and returns when it answers.
     pub async fn start(options: Options) -> anyhow::Result<ClickHouse> {
@@ -111,6 +126,22 @@ impl ClickHouse {
             process.kill()?;
         }
         Ok(())
+    }
+
+    /// SIGSTOP: connections stay open and nothing is answered, until `resume`.
+    pub fn pause(&mut self) -> anyhow::Result<()> {
+        self.process.as_mut().map_or(Ok(()), |process| process.signal(Signal::STOP))
+    }
+
+    /// SIGCONT.
+    pub fn resume(&mut self) -> anyhow::Result<()> {
+        self.process.as_mut().map_or(Ok(()), |process| process.signal(Signal::CONT))
+    }
+
+    /// Somebody who asks for himself, whether the server runs or not.
+    pub fn asker(&self) -> anyhow::Result<Asker> {
+        let user = self.users.first().cloned().ok_or_else(|| anyhow::anyhow!("an engine without users"))?;
+        Ok(Asker { url: self.url(), user, http: Http::default() })
     }
 
     /// Fails with the end of the server's log when it died unasked: a broken run, not a broken product.

@@ -36,15 +36,21 @@ impl Response {
 #[derive(Debug, Clone)]
 pub struct Http {
     client: Client<HttpConnector, Full<Bytes>>,
+    answer_within: Duration,
 }
 
 impl Default for Http {
     fn default() -> Http {
-        Http { client: Client::builder(TokioExecutor::new()).build_http() }
+        Http::patient(ANSWER_WITHIN)
     }
 }
 
 impl Http {
+    /// One that waits as long as is said for each answer.
+    pub fn patient(answer_within: Duration) -> Http {
+        Http { client: Client::builder(TokioExecutor::new()).build_http(), answer_within }
+    }
+
     pub async fn get(&self, url: &str) -> anyhow::Result<Response> {
         self.send(Method::GET, url, &[], Bytes::new()).await
     }
@@ -65,9 +71,9 @@ impl Http {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(body))?;
-        tokio::time::timeout(ANSWER_WITHIN, self.answer(request))
+        tokio::time::timeout(self.answer_within, self.answer(request))
             .await
-            .with_context(|| format!("{url}: no answer within {ANSWER_WITHIN:?}"))?
+            .with_context(|| format!("{url}: no answer within {:?}", self.answer_within))?
             .with_context(|| url.to_owned())
     }
 

@@ -8,7 +8,9 @@ pub mod clickhouse;
 pub mod cluster;
 pub mod collector;
 pub mod cost;
+pub mod dice;
 pub mod engines;
+pub mod faults;
 pub mod http;
 pub mod ledger;
 pub mod operator;
@@ -16,6 +18,7 @@ pub mod otlp;
 pub mod peers;
 pub mod ports;
 pub mod processes;
+pub mod proxy;
 pub mod senders;
 pub mod wait;
 

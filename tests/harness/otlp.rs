@@ -18,8 +18,8 @@ pub enum Answer {
     Retry { after: Option<Duration>, reason: String },
     /// Refused for good.
     Permanent { code: String, reason: String },
-    /// No answer came: the rows may or may not have been taken.
-    Unanswered { reason: String },
+    /// No answer came: the rows may or may not have been taken, unless there was no connection to send them on.
+    Unanswered { was_sent: bool, reason: String },
 }
 
 impl Answer {

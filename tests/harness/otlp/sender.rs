@@ -28,11 +28,24 @@ impl OtlpHttp {
         OtlpHttp { http: Http::default(), url: format!("{endpoint}/v1/logs") }
     }
 
+    /// One that waits as long as is said for each answer.
+    pub fn patient(endpoint: &str, answer_within: Duration) -> OtlpHttp {
+        OtlpHttp { http: Http::patient(answer_within), url: format!("{endpoint}/v1/logs") }
+    }
+
     pub async fn send(&self, request: &ExportLogsServiceRequest) -> Answer {
-        let body = Bytes::from(request.encode_to_vec());
+        self.send_encoded(Bytes::from(request.encode_to_vec())).await
+    }
+
+    /// Sends a request that is encoded already: the same bytes each time.
+    pub async fn send_encoded(&self, body: Bytes) -> Answer {
         match self.http.post(&self.url, &[("content-type", "application/x-protobuf")], body).await {
             Ok(response) => of_http(&response),
-            Err(error) => Answer::Unanswered { reason: format!("{error:#}") },
+            Err(error) => {
+                let is_connect = |cause: &hyper_util::client::legacy::Error| cause.is_connect();
+                let was_sent = !error.chain().filter_map(|cause| cause.downcast_ref()).any(is_connect);
+                Answer::Unanswered { was_sent, reason: format!("{error:#}") }
+            }
         }
     }
 }
@@ -45,7 +58,12 @@ pub struct OtlpGrpc {
 
 impl OtlpGrpc {
     pub fn new(endpoint: &str) -> anyhow::Result<OtlpGrpc> {
-        let channel = Endpoint::from_shared(endpoint.to_owned())?.timeout(ANSWER_WITHIN).connect_lazy();
+        Self::patient(endpoint, ANSWER_WITHIN)
+    }
+
+    /// One that waits as long as is said for each answer.
+    pub fn patient(endpoint: &str, answer_within: Duration) -> anyhow::Result<OtlpGrpc> {
+        let channel = Endpoint::from_shared(endpoint.to_owned())?.timeout(answer_within).connect_lazy();
         Ok(OtlpGrpc { client: LogsServiceClient::new(channel) })
     }
 
@@ -79,8 +97,10 @@ fn of_grpc(status: &Status) -> Answer {
     let after = status.get_details_retry_info().and_then(|info| info.retry_delay);
     let reason = status.to_string();
     // A status that this client made itself has its reason as source: nobody answered.
-    if std::error::Error::source(status).is_some() {
-        return Answer::Unanswered { reason };
+    if let Some(source) = std::error::Error::source(status) {
+        let mut causes = std::iter::successors(Some(source), |cause| cause.source());
+        let was_sent = !causes.any(<dyn std::error::Error>::is::<tonic::ConnectError>);
+        return Answer::Unanswered { was_sent, reason };
     }
     match status.code() {
         Code::Cancelled | Code::DeadlineExceeded | Code::Aborted => Answer::Retry { after, reason },

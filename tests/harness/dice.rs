@@ -7,11 +7,11 @@ impl Dice {
     /// The sequence of one place in a run.
     pub fn new(seed: u64, place: u64) -> Dice {
         let mut dice = Dice(seed.wrapping_mul(0xd134_2543_de82_ef95) ^ place);
-        dice.next();
+        dice.roll();
         dice
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let a = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let b = (a ^ (a >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -19,7 +19,7 @@ impl Dice {
     }
 
     pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+        self.roll() % end
     }
 
     /// True once in `times`.
@@ -32,10 +32,10 @@ impl Dice {
     }
 
     pub fn trace_id(&mut self) -> Vec<u8> {
-        [self.next().to_be_bytes(), self.next().to_be_bytes()].concat()
+        [self.roll().to_be_bytes(), self.roll().to_be_bytes()].concat()
     }
 
     pub fn span_id(&mut self) -> Vec<u8> {
-        self.next().to_be_bytes().to_vec()
+        self.roll().to_be_bytes().to_vec()
     }
 }
