@@ -5,6 +5,7 @@
 
 mod chart;
 mod closed;
+mod container_logs;
 mod delivery;
 mod lifecycle;
 mod rollouts;

@@ -18,7 +18,7 @@ const nodeNamespaces = syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLON
 
 // privateFolders are paths that programs fix and that each node must have for itself. Nodes that shared /var/log
 // would read each other's pod logs.
-var privateFolders = []string{"/var/log", "/var/lib/kubelet", "/var/lib/cni"}
+var privateFolders = []string{"/var/log", "/var/lib/kubelet", "/var/lib/cni", "/var/lib/clickstack"}
 
 func (c *Cluster) startNode(n node, launch launcher) error {
 	if err := makeCgroup(n); err != nil {
