@@ -56,7 +56,7 @@ impl Report {
     pub fn summary(&self) -> String {
         let kills: u32 = self.results.iter().map(|entry| entry.kills).sum();
         match self.is_kept() {
-            true => format!("{} runs, {kills} ends of a collector: every promise was kept", self.results.len()),
+            true => format!("{} runs, {kills} ends of a process: our collector broke no promise", self.results.len()),
             false => self.failures.join("\n"),
         }
     }
