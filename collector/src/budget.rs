@@ -16,29 +16,65 @@ const UNIT: usize = 1024;
 pub struct Budget {
     units: Arc<Semaphore>,
     total: usize,
+    /// How much of it this user may have.
+    part: Option<Part>,
+}
+
+/// A limit within the limit.
+#[derive(Clone, Debug)]
+struct Part {
+    units: Arc<Semaphore>,
+    total: usize,
 }
 
 /// A share of the budget; dropping it gives it back.
 #[derive(Debug)]
-pub struct Permit(OwnedSemaphorePermit);
+pub struct Permit {
+    units: OwnedSemaphorePermit,
+    part: Option<OwnedSemaphorePermit>,
+}
 
 impl Budget {
     /// A budget of so many bytes, rounded up to a KiB.
     pub fn new(bytes: usize) -> Self {
-        let total = bytes.div_ceil(UNIT).min(Semaphore::MAX_PERMITS);
-        Self { units: Arc::new(Semaphore::new(total)), total }
+        let (units, total) = semaphore(bytes);
+        Self { units, total, part: None }
+    }
+
+    /// The same budget for one of its users, who may have no more than so many bytes of it.
+    #[must_use]
+    pub fn part(&self, bytes: usize) -> Self {
+        let (units, total) = semaphore(bytes);
+        Self { part: Some(Part { units, total }), ..self.clone() }
+    }
+
+    /// Whether its user has nothing of it.
+    pub fn is_part_unused(&self) -> bool {
+        self.part.as_ref().is_none_or(|part| part.units.available_permits() == part.total)
     }
 
     /// A share of so many bytes, if there is room.
     pub fn admit(&self, bytes: usize) -> Option<Permit> {
         let units = u32::try_from(bytes.div_ceil(UNIT)).ok()?;
-        Arc::clone(&self.units).try_acquire_many_owned(units).ok().map(Permit)
+        let take = |from: &Arc<Semaphore>| Arc::clone(from).try_acquire_many_owned(units).ok();
+        let part = match &self.part {
+            Some(part) => Some(take(&part.units)?),
+            None => None,
+        };
+        Some(Permit { units: take(&self.units)?, part })
     }
 
     /// A share of so many bytes as soon as there is room, in the order of asking. More than everything is everything.
     pub async fn wait(&self, bytes: usize) -> Option<Permit> {
-        let units = u32::try_from(bytes.div_ceil(UNIT).min(self.total)).ok()?;
-        Arc::clone(&self.units).acquire_many_owned(units).await.ok().map(Permit)
+        let total = self.part.as_ref().map_or(self.total, |part| part.total.min(self.total));
+        let units = u32::try_from(bytes.div_ceil(UNIT).min(total)).ok()?;
+        // First the user's own: whoever waits for that does not stand in the way of others.
+        let part = match &self.part {
+            Some(part) => Some(Arc::clone(&part.units).acquire_many_owned(units).await.ok()?),
+            None => None,
+        };
+        let units = Arc::clone(&self.units).acquire_many_owned(units).await.ok()?;
+        Some(Permit { units, part })
     }
 
     /// Bytes in all.
@@ -53,12 +89,31 @@ impl Budget {
 }
 
 impl Permit {
-    /// Makes one share of two.
-    pub fn join(&mut self, other: Self) {
-        self.0.merge(other.0);
+    /// Makes the share larger by so many bytes, if there is room.
+    pub fn grow(&mut self, bytes: usize) -> bool {
+        let Ok(units) = u32::try_from(bytes.div_ceil(UNIT)) else { return false };
+        let take = |of: &OwnedSemaphorePermit| Arc::clone(of.semaphore()).try_acquire_many_owned(units).ok();
+        let part = match &self.part {
+            Some(part) => match take(part) {
+                Some(more) => Some(more),
+                None => return false,
+            },
+            None => None,
+        };
+        let Some(more) = take(&self.units) else { return false };
+        self.units.merge(more);
+        if let (Some(part), Some(more)) = (&mut self.part, part) {
+            part.merge(more);
+        }
+        true
     }
 
     pub fn bytes(&self) -> usize {
-        self.0.num_permits() * UNIT
+        self.units.num_permits() * UNIT
     }
+}
+
+fn semaphore(bytes: usize) -> (Arc<Semaphore>, usize) {
+    let total = bytes.div_ceil(UNIT).min(Semaphore::MAX_PERMITS);
+    (Arc::new(Semaphore::new(total)), total)
 }

@@ -23,6 +23,7 @@ use crate::{
 
 use body::Message;
 use pool::Pool;
+use shares::Shares;
 
 pub mod auth;
 mod body;
@@ -35,6 +36,7 @@ pub mod otlp_grpc;
 pub mod otlp_http;
 pub mod otlp_json;
 mod pool;
+mod shares;
 mod status;
 pub mod tls;
 
@@ -54,6 +56,7 @@ pub const AHEAD: usize = 16 << 20;
 #[derive(Clone, Debug)]
 pub struct Intake {
     deliveries: mpsc::Sender<Delivery>,
+    shares: Shares,
     budget: Budget,
     /// Whose turn it is to be read; see [`AHEAD`].
     ahead: Budget,
@@ -100,7 +103,19 @@ impl Intake {
     ) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let unfolding = Arc::new(Semaphore::new(cores));
-        Self { deliveries, budget, ahead, request_limit, metrics, pool: Pool::default(), unfolding }
+        let shares = Shares::of_all(budget.clone(), ahead.clone());
+        Self { deliveries, shares, budget, ahead, request_limit, metrics, pool: Pool::default(), unfolding }
+    }
+
+    /// The same for the sender of a request, who leaves room for others.
+    #[must_use]
+    pub fn for_sender_of<B>(&self, request: &http::Request<B>) -> Self {
+        let mut intake = self.clone();
+        if let Some(listener::Peer(address)) = request.extensions().get() {
+            let share = self.shares.of(*address);
+            (intake.budget, intake.ahead) = (share.held, share.ahead);
+        }
+        intake
     }
 
     /// Hands on a request and waits for its outcome.

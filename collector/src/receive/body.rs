@@ -143,7 +143,9 @@ impl Intake {
         if let Some(missing) = length.checked_sub(permit.bytes()).filter(|missing| *missing > 0) {
             let room = self.request_limit.saturating_sub(permit.bytes()).max(missing);
             let more = missing.next_multiple_of(STEP).min(room);
-            permit.join(self.budget.admit(more).ok_or(Refused::Budget)?);
+            if !permit.grow(more) {
+                return Err(Refused::Budget);
+            }
         }
         Ok(())
     }

@@ -4,7 +4,12 @@
 //! has ended. On shutdown no new connection is taken, open ones are told to go away after the answers they wait for.
 //! Must not let one connection hold up the next: handshakes are made beside the loop that accepts.
 
-use std::{convert::Infallible, future::Future, net::SocketAddr, time::Duration};
+use std::{
+    convert::Infallible,
+    future::Future,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
@@ -65,8 +70,8 @@ where
             accepted = accept_when_room(&listener, &graceful) => accepted,
             () = told_to(&mut stop) => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             // Out of file descriptors, most likely: give connections the time to end.
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -76,7 +81,7 @@ where
         };
         let _ = stream.set_nodelay(true);
         let (connection, mut stop) =
-            (Connection { builder: builder.clone(), watcher: graceful.watcher() }, stop.clone());
+            (Connection { builder: builder.clone(), watcher: graceful.watcher(), peer: Peer(peer.ip()) }, stop.clone());
         let (service, tls) = (service.clone(), tls.clone());
         tokio::spawn(async move {
             let accepted = tokio::select! {
@@ -98,7 +103,12 @@ where
 struct Connection {
     builder: auto::Builder<TokioExecutor>,
     watcher: Watcher,
+    peer: Peer,
 }
+
+/// Where a connection comes from; an extension of each of its requests.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
 
 impl Connection {
     async fn serve<I, S, F>(self, stream: I, service: S)
@@ -107,7 +117,8 @@ impl Connection {
         S: Fn(Request<Incoming>) -> F + Send + 'static,
         F: Future<Output = Response<Answer>> + Send + 'static,
     {
-        let service = service_fn(move |request| {
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(self.peer);
             let answer = service(request);
             async move { Ok::<_, Infallible>(answer.await) }
         });

@@ -51,9 +51,14 @@ pub(super) async fn start_sockets(
     sockets.spawn(listener::serve(
         grpc_socket,
         tls.clone(),
-        move |request| grpc.clone().serve(request),
+        move |request| Grpc { intake: grpc.intake.for_sender_of(&request), guard: grpc.guard.clone() }.serve(request),
         draining.clone(),
     ));
-    sockets.spawn(listener::serve(http_socket, tls, move |request| http.clone().serve(request), draining));
+    let serve = move |request| {
+        let mut http = http.clone();
+        http.intake = http.intake.for_sender_of(&request);
+        http.serve(request)
+    };
+    sockets.spawn(listener::serve(http_socket, tls, serve, draining));
     Ok(sockets)
 }

@@ -1,0 +1,104 @@
+//! What one of several senders may have of what all share, so that a noisy one leaves room for the others.
+//!
+//! Comes in: a sender's address. Goes out: the budgets as it may use them: of what is read ahead at most half, of the
+//! memory for requests at most three quarters. What it sends beyond that waits behind its own requests or is told to
+//! come back, and not behind or instead of those of others. Must not know what is sent.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::budget::Budget;
+
+/// Senders remembered; as many as there are connections. Those that have nothing on the way are forgotten first.
+const SENDERS: usize = 4096;
+
+/// The budgets of one sender.
+#[derive(Clone, Debug)]
+pub(super) struct Share {
+    pub(super) held: Budget,
+    pub(super) ahead: Budget,
+}
+
+/// Everybody's shares.
+#[derive(Clone, Debug)]
+pub(super) struct Shares {
+    whole: Share,
+    senders: Arc<Mutex<HashMap<IpAddr, Share>>>,
+}
+
+impl Shares {
+    pub(super) fn of_all(held: Budget, ahead: Budget) -> Self {
+        Self { whole: Share { held, ahead }, senders: Arc::default() }
+    }
+
+    pub(super) fn of(&self, sender: IpAddr) -> Share {
+        let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(share) = senders.get(&sender) {
+            return share.clone();
+        }
+        if senders.len() >= SENDERS {
+            senders.retain(|_, share| !share.is_idle());
+        }
+        let Share { held, ahead } = &self.whole;
+        let share = Share { held: held.part(held.limit() / 4 * 3), ahead: ahead.part(ahead.limit() / 2) };
+        if senders.len() < SENDERS {
+            senders.insert(sender, share.clone());
+        }
+        share
+    }
+}
+
+impl Share {
+    fn is_idle(&self) -> bool {
+        self.held.is_part_unused() && self.ahead.is_part_unused()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shares() -> Shares {
+        Shares::of_all(Budget::new(400 << 10), Budget::new(100 << 10))
+    }
+
+    fn address(last: u8) -> IpAddr {
+        [10, 0, 0, last].into()
+    }
+
+    #[tokio::test]
+    async fn a_sender_that_takes_all_it_can_leaves_room_for_another() {
+        let shares = shares();
+        let (noisy, quiet) = (shares.of(address(1)), shares.of(address(2)));
+        let held: Vec<_> = std::iter::from_fn(|| noisy.held.admit(10 << 10)).collect();
+        assert_eq!(held.len(), 30);
+        assert!(quiet.held.admit(100 << 10).is_some());
+        let _turns = (noisy.ahead.wait(25 << 10).await, noisy.ahead.wait(25 << 10).await);
+        let next = noisy.ahead.wait(1);
+        tokio::pin!(next);
+        assert!(futures::poll!(&mut next).is_pending());
+        assert!(futures::poll!(Box::pin(quiet.ahead.wait(50 << 10))).is_ready());
+    }
+
+    #[test]
+    fn the_share_of_an_address_is_one_for_all_its_connections() {
+        let shares = shares();
+        let _held = shares.of(address(1)).held.admit(300 << 10).unwrap();
+        assert!(shares.of(address(1)).held.admit(1).is_none());
+    }
+
+    #[test]
+    fn senders_with_nothing_on_the_way_are_forgotten_before_others() {
+        let shares = shares();
+        let busy = shares.of(address(1)).held.admit(300 << 10);
+        for last in 0..=SENDERS as u32 {
+            shares.of(IpAddr::V4((0x0b00_0000 + last).into()));
+        }
+        assert!(shares.senders.lock().unwrap().len() <= SENDERS);
+        assert!(shares.of(address(1)).held.admit(1).is_none());
+        drop(busy);
+    }
+}
