@@ -116,11 +116,13 @@ impl Assembler {
         let mut tables = Tables::new();
         let mut sealed = Sealed { blocks: Vec::new(), now, metrics: &self.metrics };
         tables.each(&mut |blocks| blocks.adopt(&layouts, &mut sealed));
-        let is_read = source.read(making, &mut |signal, body| {
+        let is_read = source.read(making, &mut |signal, body, is_refused| {
             match tables.decode(signal, body, Some(Selection::Block(making)), limits, now) {
-                Ok(_) => tables.each(&mut |blocks| blocks.keep(&nobody, Some(*making.deliveries.start()))),
-                // It was refused the first time too, and told.
-                Err(_) => tables.each(&mut |blocks| blocks.roll_back(None)),
+                Ok(_) if !is_refused => {
+                    tables.each(&mut |blocks| blocks.keep(&nobody, Some(*making.deliveries.start())));
+                }
+                // As the first time.
+                Ok(_) | Err(_) => tables.each(&mut |blocks| blocks.roll_back(None)),
             }
         });
         let receipt = source.receipt(making);
@@ -133,6 +135,10 @@ impl Assembler {
             receipt.tell(Fate::Stored);
             return None;
         };
+        if !making.is_divided() && block.rows != making.rows {
+            let (table, rows, again) = (making.table.name(), making.rows, block.rows);
+            tracing::error!(table, rows, again, "a block made again has not the rows it had");
+        }
         Some(Block { deliveries: Some(making.deliveries.clone()), receipt: Some(receipt), ..block })
     }
 
@@ -208,6 +214,8 @@ pub struct Outlet {
 ///
 /// Runs on a thread of its own: a request of 8,000 records takes milliseconds, in which no socket may wait.
 pub fn run(mut assembler: Assembler, mut source: impl Source, outlet: &Outlet) {
+    // The last kept delivery. What is done is told at every turn: blocks are stored while nothing comes, too.
+    let mut kept = None;
     loop {
         assembler.metrics.beat();
         let mut sealed = Vec::new();
@@ -219,10 +227,9 @@ pub fn run(mut assembler: Assembler, mut source: impl Source, outlet: &Outlet) {
         if assembler.layouts.has_changed().unwrap_or(false) {
             sealed = assembler.adopt_layouts(Instant::now());
         }
-        let mut kept = None;
         match next {
             Next::Delivery(delivery) => {
-                kept = delivery.kept;
+                kept = delivery.kept.or(kept);
                 sealed.extend(assembler.take(delivery, &mut source, Instant::now()));
             }
             Next::Again(making) => sealed.extend(assembler.again(&making, &mut source, Instant::now())),

@@ -81,8 +81,9 @@ pub trait Source {
         place.send(block);
     }
 
-    /// The deliveries a block is made of, one after another. False: they cannot be read now.
-    fn read(&mut self, _making: &Making, _each: &mut dyn FnMut(Signal, &[u8])) -> bool {
+    /// The deliveries a block is made of, one after another, and whether each was refused as a whole. False: they cannot
+    /// be read now.
+    fn read(&mut self, _making: &Making, _each: &mut dyn FnMut(Signal, &[u8], bool)) -> bool {
         false
     }
 

@@ -31,7 +31,7 @@ pub(super) struct Room(usize);
 impl Room {
     /// `most` is what no request may make, however large.
     pub(super) fn of_request(bytes: usize, most: usize) -> Self {
-        Self(FREE_GROWTH + GROWTH.saturating_mul(bytes).min(most))
+        Self(GROWTH.saturating_mul(bytes).min(most).saturating_add(FREE_GROWTH))
     }
 
     /// Takes bytes out of it.

@@ -88,8 +88,19 @@ pub(super) struct Request<'s> {
 impl<'s> Request<'s> {
     /// `block` is the size of a full one.
     pub(super) fn new(bytes: usize, block: usize, now: Instant, selection: Option<Selection<'s>>) -> Self {
-        let room = Room::of_request(bytes, BLOCKS.saturating_mul(block));
+        let most = match selection {
+            // What was taken once is taken again, whatever the limits are now.
+            Some(Selection::Block(_)) => usize::MAX,
+            _ => BLOCKS.saturating_mul(block),
+        };
+        let room = Room::of_request(if most == usize::MAX { most } else { bytes }, most);
         Self { records: 0, rejected: 0, now, room, selection, index: 0 }
+    }
+
+    /// A record that cannot be read.
+    fn reject(&mut self) {
+        self.rejected += 1;
+        self.index += 1;
     }
 
     /// Where a record's row goes, if it goes anywhere.
@@ -136,7 +147,7 @@ impl<'a> Sink<'a> for LogRequest<'_> {
     type Refused = Refused;
 
     fn reject(&mut self, _malformed: Malformed) -> Result<(), Refused> {
-        self.request.rejected += 1;
+        self.request.reject();
         Ok(())
     }
 
@@ -178,7 +189,7 @@ impl<'a> Sink<'a> for SpanRequest<'_> {
     type Refused = Refused;
 
     fn reject(&mut self, _malformed: Malformed) -> Result<(), Refused> {
-        self.request.rejected += 1;
+        self.request.reject();
         Ok(())
     }
 
@@ -218,7 +229,7 @@ impl<'a> Sink<'a> for PointRequest<'_> {
     type Refused = Refused;
 
     fn reject(&mut self, _malformed: Malformed) -> Result<(), Refused> {
-        self.request.rejected += 1;
+        self.request.reject();
         Ok(())
     }
 

@@ -7,7 +7,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -28,6 +31,10 @@ pub const SLOTS: usize = Table::ALL.len() + SHARED;
 /// short beside the 10 s senders wait; a table that needs longer counts as stuck until one of its blocks is done.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
+/// As long as a kept block waits for a slot of a table in trouble when nothing else is stored either. It may be that
+/// blocks of other tables stand behind it.
+const LONGEST_KEPT: Duration = Duration::from_secs(10);
+
 /// First and longest time between two tries of a table that gets more than it can take. ClickHouse needs seconds to
 /// merge a few of 3,000 parts.
 const PACE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(8));
@@ -36,6 +43,8 @@ const PACE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_s
 #[derive(Debug)]
 pub struct Lanes {
     by_table: BTreeMap<Table, Arc<Lane>>,
+    /// Blocks stored, of all tables.
+    stored: Arc<AtomicU64>,
 }
 
 /// The slots of one table.
@@ -44,6 +53,7 @@ pub struct Lane {
     own: Arc<Semaphore>,
     more: Arc<Semaphore>,
     shared: Arc<Semaphore>,
+    stored: Arc<AtomicU64>,
     /// As many bytes as a table in trouble may hold.
     share: usize,
     state: Mutex<State>,
@@ -60,6 +70,8 @@ struct State {
     is_stuck: bool,
     /// The last failure was an answer of ClickHouse.
     is_answered: bool,
+    /// Blocks stored, of all tables, when one of this table was put aside last.
+    others: u64,
     pace: Duration,
     not_before: Option<Instant>,
 }
@@ -77,15 +89,20 @@ impl Lanes {
     /// `share` is how many bytes of blocks a table in trouble may hold.
     pub fn new(share: usize) -> Self {
         let shared = Arc::new(Semaphore::new(SHARED));
+        let stored = Arc::<AtomicU64>::default();
         let lane = || Lane {
             own: Arc::new(Semaphore::new(1)),
             more: Arc::new(Semaphore::new(SHARED_OF_ONE)),
             shared: Arc::clone(&shared),
+            stored: Arc::clone(&stored),
             share,
             state: Mutex::default(),
             trouble: Notify::new(),
         };
-        Self { by_table: Table::ALL.into_iter().map(|table| (table, Arc::new(lane()))).collect() }
+        Self {
+            by_table: Table::ALL.into_iter().map(|table| (table, Arc::new(lane()))).collect(),
+            stored: Arc::clone(&stored),
+        }
     }
 
     /// A slot for a block of so many bytes; none when the table is in trouble and at its limit. Waits while it is
@@ -110,8 +127,12 @@ impl Lanes {
     /// would gain from its being put aside, and making it again would cost: it waits.
     pub async fn admit_kept(&self, table: Table, bytes: usize) -> Option<Slot> {
         let lane = self.by_table.get(&table)?;
+        let begun = Instant::now();
         loop {
-            if lane.is_full_of_trouble(bytes) && lane.lock().is_answered {
+            let has_waited = begun.elapsed() >= LONGEST_KEPT;
+            let others_go_on = lane.lock().others != self.stored.load(Ordering::Relaxed);
+            if lane.is_full_of_trouble(bytes) && (lane.lock().is_answered || others_go_on || has_waited) {
+                lane.lock().others = self.stored.load(Ordering::Relaxed);
                 return None;
             }
             tokio::select! {
@@ -154,7 +175,9 @@ impl Lane {
         let state = self.lock();
         let has_trouble = state.repeated > 0 || state.is_stuck;
         let is_full = self.own.available_permits() == 0
-            && (self.more.available_permits() == 0 || state.bytes.saturating_add(bytes) > self.share);
+            && (self.more.available_permits() == 0
+                || self.shared.available_permits() == 0
+                || state.bytes.saturating_add(bytes) > self.share);
         has_trouble && is_full
     }
 
@@ -191,6 +214,7 @@ impl Slot {
 
     /// The block is stored.
     pub fn stored(&self) {
+        self.lane.stored.fetch_add(1, Ordering::Relaxed);
         let mut state = self.lane.lock();
         state.is_stuck = false;
         state.pace /= 2;

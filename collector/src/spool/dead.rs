@@ -25,6 +25,9 @@ const ENDING: &str = ".letter";
 /// somebody is called.
 pub const LETTERS: usize = 10_000;
 
+/// And bytes of them: beside a spool, little.
+pub const BYTES: u64 = 256 << 20;
+
 /// How much of a delivery a letter is about.
 #[derive(Clone, Copy, Debug)]
 pub enum Part {
@@ -59,27 +62,24 @@ pub struct Heading {
 #[derive(Clone, Debug)]
 pub struct DeadLetters {
     folder: PathBuf,
+    /// Letters and their bytes, as far as this process knows: a person may have removed some since.
+    known: Option<(usize, u64)>,
 }
 
 impl DeadLetters {
     /// Those of a spool.
     pub fn of(spool: &Path) -> Self {
-        Self { folder: spool.join(FOLDER) }
+        Self { folder: spool.join(FOLDER), known: None }
     }
 
     /// Writes a letter, for good. One that is there already is the same one.
     ///
     /// # Errors
-    /// The disk's, or there are [`LETTERS`].
-    pub fn write(&self, letter: &Letter<'_>) -> io::Result<()> {
+    /// The disk's, or there are [`LETTERS`] or [`BYTES`].
+    pub fn write(&mut self, letter: &Letter<'_>) -> io::Result<()> {
         let Letter { kept, part, table, reason } = letter;
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
-        if self.names()?.len() >= LETTERS {
-            return Err(io::Error::new(
-                io::ErrorKind::QuotaExceeded,
-                "there are too many dead letters; look at them with `spool list`",
-            ));
-        }
+        self.make_room(kept.body.len() as u64)?;
         let (name, body) = match part {
             Part::Whole => (format!("{:016x}", kept.seq), kept.body.to_vec()),
             Part::Record(index) => {
@@ -98,6 +98,25 @@ impl DeadLetters {
         bytes.push(b'\n');
         bytes.extend(body);
         self.put(&format!("{name}{ENDING}"), &bytes)
+    }
+
+    fn make_room(&mut self, bytes: u64) -> io::Result<()> {
+        let has_room = |(count, size): (usize, u64)| count < LETTERS && size + bytes <= BYTES;
+        if !self.known.is_some_and(has_room) {
+            self.known = Some(self.count()?);
+        }
+        if let Some((count, size)) = self.known.filter(|known| has_room(*known)) {
+            self.known = Some((count + 1, size + bytes));
+            return Ok(());
+        }
+        let message = "there are too many dead letters; look at them with `spool list`";
+        Err(io::Error::new(io::ErrorKind::QuotaExceeded, message))
+    }
+
+    fn count(&self) -> io::Result<(usize, u64)> {
+        let names = self.names()?;
+        let sizes = names.iter().filter_map(|name| fs::metadata(self.path(name).ok()?).ok());
+        Ok((names.len(), sizes.map(|file| file.len()).sum()))
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {

@@ -6,7 +6,7 @@
 //! delivery.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -52,6 +52,8 @@ pub struct State {
     pub is_over: bool,
     pub progress: Progress,
     pub next_block: u64,
+    /// Refused by the writing thread, which has told their senders; the line has yet to find out.
+    pub told: BTreeSet<Seq>,
 }
 
 impl Shared {
@@ -64,6 +66,7 @@ impl Shared {
             is_over: false,
             progress,
             next_block,
+            told: BTreeSet::new(),
         };
         Arc::new(Self { state: Mutex::new(state), wake: Condvar::new() })
     }
@@ -85,6 +88,10 @@ pub struct Feed<F> {
     pub reader: Reader<F>,
     pub coverage: Coverage,
     pub writer: u128,
+    /// Deliveries that were refused and are not given back yet: no block has rows of them.
+    pub refused: BTreeSet<Seq>,
+    /// The last turn was one of a block that is made again.
+    pub had_again: bool,
     /// Bounded by the places of the outlet's queue, and by what one delivery can have to say.
     pub orders: UnboundedSender<Order>,
     pub notices: UnboundedSender<Notice>,
@@ -92,6 +99,10 @@ pub struct Feed<F> {
 }
 
 impl<F: DiskFile> Feed<F> {
+    fn has_delivery(&self, state: &State) -> bool {
+        !state.waiting.is_empty() || self.reader.next() < state.head
+    }
+
     /// The next delivery from the disk, if the line is behind.
     fn read_back(&mut self, head: Seq) -> Option<Next> {
         match self.reader.read() {
@@ -124,10 +135,16 @@ impl<F: DiskFile> Source for Feed<F> {
         let shared = Arc::clone(&self.shared);
         let mut state = shared.lock();
         loop {
-            if let Some(making) = state.again.pop_front() {
+            // In turn: a table whose every block is made again must not hold up the others.
+            let is_due = !std::mem::take(&mut self.had_again) || !self.has_delivery(&state);
+            if is_due && let Some(making) = state.again.pop_front() {
+                self.had_again = true;
                 return Next::Again(making);
             }
-            if let Some((delivery, _)) = state.waiting.pop_front() {
+            // What stands before it on the disk goes first.
+            let is_next =
+                |(delivery, _): &mut (Delivery, Instant)| delivery.kept.is_none_or(|seq| seq <= self.reader.next());
+            if let Some((delivery, _)) = state.waiting.pop_front_if(is_next) {
                 if let Some(seq) = delivery.kept {
                     self.reader.skip_to(seq + 1);
                 }
@@ -176,11 +193,11 @@ impl<F: DiskFile> Source for Feed<F> {
         let _ = self.orders.send(Order::Block(Box::new((block, place))));
     }
 
-    fn read(&mut self, making: &Making, each: &mut dyn FnMut(Signal, &[u8])) -> bool {
+    fn read(&mut self, making: &Making, each: &mut dyn FnMut(Signal, &[u8], bool)) -> bool {
         let signal = making.table.signal();
         let read = Reader::range(&self.segments, &making.deliveries, &mut |kept| {
             if kept.signal == signal {
-                each(signal, &kept.body);
+                each(signal, &kept.body, self.refused.contains(&kept.seq));
             }
         });
         if let Err(error) = &read {
@@ -204,10 +221,24 @@ impl<F: DiskFile> Source for Feed<F> {
 
     fn assembled(&mut self, seq: Seq, open: Option<Seq>) {
         self.coverage.forget_below(seq);
-        self.shared.lock().progress.assembled_below(open.unwrap_or(seq + 1));
+        let mut state = self.shared.lock();
+        state.progress.assembled_below(open.unwrap_or(seq + 1));
+        let mark = state.progress.mark();
+        drop(state);
+        while self.refused.first().is_some_and(|first| *first < mark) {
+            self.refused.pop_first();
+        }
     }
 
     fn refused(&mut self, seq: Seq, is_told: bool, reason: &str) {
+        self.refused.insert(seq);
+        let mut state = self.shared.lock();
+        let is_told = state.told.remove(&seq) || is_told;
+        if !is_told {
+            // Until its letter is written.
+            state.progress.hold(seq);
+        }
+        drop(state);
         let order = if is_told { Order::Passed(seq) } else { Order::Unstorable(seq, reason.to_owned()) };
         let _ = self.orders.send(order);
     }

@@ -1,11 +1,11 @@
 //! The entries of the spool's log as bytes.
 //!
 //! Comes in: entries, or bytes of a segment. Goes out: frames, or entries. An entry is whole or not there: its frame
-//! carries a checksum over the segment's number and everything that follows, so that neither a torn write nor what a
-//! reused file held before is taken for one. Pure: must not know of files.
+//! carries a checksum over a secret number of the segment and everything that follows, so that neither a torn write, nor
+//! what a reused file held before, nor what a sender sent is taken for one. Pure: must not know of files.
 //!
 //! ```text
-//! u32 length of kind and rest | u32 CRC-32 of segment number, kind and rest | u8 kind | rest
+//! u32 length of kind and rest | u32 CRC-32 of salt, kind and rest | u8 kind | rest
 //! ```
 //! Numbers are little-endian. A length of 0 is padding up to the next multiple of [`PAGE`].
 
@@ -69,7 +69,7 @@ pub const fn size_of_kept(body: usize) -> usize {
 }
 
 /// Appends an entry's frame.
-pub fn write(entry: &Entry, segment: u64, out: &mut Vec<u8>) {
+pub fn write(entry: &Entry, salt: u64, out: &mut Vec<u8>) {
     let begin = out.len();
     out.extend([0; PREFIX]);
     match entry {
@@ -98,7 +98,7 @@ pub fn write(entry: &Entry, segment: u64, out: &mut Vec<u8>) {
         }
     }
     let rest = out.len() - begin - PREFIX;
-    let sum = checksum(segment, &out[begin + PREFIX..]);
+    let sum = checksum(salt, &out[begin + PREFIX..]);
     out[begin..begin + 4].copy_from_slice(&(rest as u32).to_le_bytes());
     out[begin + 4..begin + PREFIX].copy_from_slice(&sum.to_le_bytes());
 }
@@ -115,7 +115,7 @@ pub enum Read {
 }
 
 /// Reads one frame. `bytes` are shared with the bodies of deliveries, not copied.
-pub fn read(bytes: &Bytes, segment: u64) -> Read {
+pub fn read(bytes: &Bytes, salt: u64) -> Read {
     let Some(prefix) = bytes.first_chunk::<PREFIX>() else { return Read::Short(PREFIX) };
     let (length, sum) = prefix.split_at(4);
     let length = length.try_into().map_or(0, u32::from_le_bytes) as usize;
@@ -127,16 +127,16 @@ pub fn read(bytes: &Bytes, segment: u64) -> Read {
     if bytes.len() < end {
         return Read::Short(end);
     }
-    if checksum(segment, &bytes[PREFIX..end]) != sum {
+    if checksum(salt, &bytes[PREFIX..end]) != sum {
         return Read::Nothing;
     }
     // A sum that fits over bytes that do not make an entry: of a later version, or of bad luck.
     parse(&bytes.slice(PREFIX..end)).map_or(Read::Nothing, |entry| Read::Entry(Box::new(entry), end))
 }
 
-fn checksum(segment: u64, rest: &[u8]) -> u32 {
+fn checksum(salt: u64, rest: &[u8]) -> u32 {
     let mut sum = crc32fast::Hasher::new();
-    sum.update(&segment.to_le_bytes());
+    sum.update(&salt.to_le_bytes());
     sum.update(rest);
     sum.finalize()
 }

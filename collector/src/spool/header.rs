@@ -7,8 +7,8 @@ use crate::making::Seq;
 
 const MAGIC: &[u8; 8] = b"CSSPOOL1";
 
-/// Magic, three numbers and a checksum.
-const LENGTH: usize = 8 + 3 * 8;
+/// Magic and four numbers; a checksum follows.
+const LENGTH: usize = 8 + 4 * 8;
 
 /// Files to be used again.
 pub const FREE: &str = "free-";
@@ -26,13 +26,15 @@ pub struct Header {
     pub first: Seq,
     /// Every delivery below was done when it was begun.
     pub mark: Seq,
+    /// What checksums begin with: no sender knows it, so nothing that was sent can pass for an entry.
+    pub salt: u64,
 }
 
 impl Header {
     pub fn page(&self) -> Vec<u8> {
         let mut page = Vec::with_capacity(2 * PAGE);
         page.extend(MAGIC);
-        for number in [self.id, self.first, self.mark] {
+        for number in [self.id, self.first, self.mark, self.salt] {
             page.extend(number.to_le_bytes());
         }
         page.extend(crc32fast::hash(&page).to_le_bytes());
@@ -48,7 +50,7 @@ impl Header {
             return None;
         }
         let number = |at: usize| fields.get(at..at + 8)?.try_into().ok().map(u64::from_le_bytes);
-        Some(Self { id: number(8)?, first: number(16)?, mark: number(24)? })
+        Some(Self { id: number(8)?, first: number(16)?, mark: number(24)?, salt: number(32)? })
     }
 }
 
@@ -60,6 +62,10 @@ pub fn segment_name(id: u64) -> String {
 pub fn segment_id(name: &str) -> Option<u64> {
     let digits = name.strip_prefix(SEGMENT.0)?.strip_suffix(SEGMENT.1)?;
     u64::from_str_radix(digits, 16).ok()
+}
+
+pub fn damaged_name(id: u64) -> String {
+    format!("damaged-{id:016x}")
 }
 
 pub fn free_name(id: u64) -> String {

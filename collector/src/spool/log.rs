@@ -16,10 +16,13 @@ use super::{
     frame::{self, Entry, PAGE},
     header::{FREE, Header, NEW, free_name, new_name, segment_name},
 };
-use crate::making::Seq;
+use crate::making::{Seq, random_writer};
 
 /// Files kept to be used again: one while the next fills.
 const SPARE: usize = 2;
+
+/// A segment of a spool that is full.
+const SMALL: u64 = 256 << 10;
 
 /// An entry other than a delivery takes at most this, framed: a divided block is the largest.
 const CONTROL: usize = 256;
@@ -30,10 +33,14 @@ pub struct Segment<F> {
     pub id: u64,
     /// No delivery before this one is in it.
     pub first: Seq,
+    /// What the checksums of its entries begin with.
+    pub salt: u64,
     pub file: Arc<F>,
     pub size: u64,
     /// What is committed.
     pub end: u64,
+    /// Where commits began; the end of the file where it is an earlier process's.
+    pub begin: u64,
 }
 
 impl<F> Clone for Segment<F> {
@@ -143,7 +150,10 @@ impl<D: Disk> Log<D> {
         let segments = self.segments.lock();
         let left = segments.back().filter(|_| self.is_open).map_or(0, |last| last.size - last.end);
         let used: u64 = segments.iter().map(|segment| segment.size).sum();
-        bytes <= left || used + bytes.max(self.segment_size) + self.segment_size <= self.limit
+        let reserve = self.segment_size;
+        // The last segment may be the reserve itself.
+        let fits = bytes <= left && used + reserve <= self.limit;
+        fits || used + bytes.max(self.segment_size) + reserve <= self.limit
     }
 
     /// Commits entries. After an error in one segment, a second try is made in another.
@@ -166,13 +176,13 @@ impl<D: Disk> Log<D> {
         let mut last = self.room_for(bytes)?;
         self.buffer.clear();
         for entry in entries {
-            frame::write(entry, last.id, &mut self.buffer);
+            frame::write(entry, last.salt, &mut self.buffer);
         }
         self.buffer.resize(self.buffer.len().next_multiple_of(PAGE), 0);
         let written = last.file.write_at(&self.buffer, last.end).and_then(|()| last.file.sync());
         if let Err(error) = written {
             self.is_open = false;
-            self.voids.push((last.id, last.end));
+            self.give_up(&last);
             return Err(error);
         }
         last.end += self.buffer.len() as u64;
@@ -190,12 +200,25 @@ impl<D: Disk> Log<D> {
         Ok(())
     }
 
+    /// A segment that nothing was committed to goes; of another the end is remembered.
+    fn give_up(&mut self, failed: &Segment<D::File>) {
+        if failed.end == failed.begin && self.disk.remove(&segment_name(failed.id)).is_ok() {
+            self.segments.lock().pop_back();
+        } else {
+            self.voids.push((failed.id, failed.end));
+        }
+    }
+
     fn room_for(&mut self, bytes: usize) -> io::Result<Segment<D::File>> {
         let last = self.segments.lock().back().filter(|_| self.is_open).cloned();
         if let Some(last) = last.filter(|last| last.size - last.end >= bytes as u64) {
             return Ok(last);
         }
-        let size = self.segment_size.max((bytes + PAGE).next_multiple_of(PAGE) as u64);
+        let used = self.segments.bytes();
+        // Beyond the limit there are only entries that lead to room, and they take little.
+        let usual =
+            if used + self.segment_size <= self.limit { self.segment_size } else { SMALL.min(self.segment_size) };
+        let size = usual.max((bytes + PAGE).next_multiple_of(PAGE) as u64);
         let segment = self.begin(size)?;
         self.segments.lock().push_back(segment.clone());
         self.is_open = true;
@@ -207,10 +230,11 @@ impl<D: Disk> Log<D> {
         let id = self.next_id;
         self.next_id += 1;
         let (name, file) = self.take_file(id, size)?;
-        let header = Header { id, first: self.next_seq, mark: self.mark };
+        let salt = random_writer() as u64;
+        let header = Header { id, first: self.next_seq, mark: self.mark, salt };
         let mut pages = header.page();
         for (segment, offset) in &self.voids {
-            frame::write(&Entry::Void { segment: *segment, offset: *offset }, id, &mut pages);
+            frame::write(&Entry::Void { segment: *segment, offset: *offset }, salt, &mut pages);
         }
         pages.resize(pages.len().next_multiple_of(PAGE), 0);
         let made = file.write_at(&pages, 0).and_then(|()| file.sync());
@@ -221,7 +245,15 @@ impl<D: Disk> Log<D> {
         }
         self.voids.clear();
         let size = file.size()?;
-        Ok(Segment { id, first: self.next_seq, file: Arc::new(file), size, end: pages.len() as u64 })
+        Ok(Segment {
+            id,
+            first: self.next_seq,
+            salt,
+            file: Arc::new(file),
+            size,
+            end: pages.len() as u64,
+            begin: pages.len() as u64,
+        })
     }
 
     fn take_file(&mut self, id: u64, size: u64) -> io::Result<(String, D::File)> {

@@ -2,12 +2,12 @@
 //!
 //! Comes in: segments, and where to begin. Goes out: deliveries. Must not know who needs them.
 
-use std::{io, ops::RangeInclusive, sync::Arc};
+use std::{io, ops::RangeInclusive};
 
 use super::{
     disk::DiskFile,
-    frame::{Entry, Kept, PAGE},
-    log::{Segment, Segments},
+    frame::{Entry, Kept},
+    log::Segments,
     scan::Scan,
 };
 use crate::making::Seq;
@@ -39,7 +39,7 @@ impl<F: DiskFile> Reader<F> {
     pub fn read(&mut self) -> io::Result<Option<Kept>> {
         loop {
             if self.place.is_none() {
-                self.place = self.segments.holding(self.next).map(|segment| begin(&segment));
+                self.place = self.segments.holding(self.next).map(|segment| Scan::of(&segment));
             }
             let Some(scan) = &mut self.place else { return Ok(None) };
             let id = scan.segment();
@@ -54,7 +54,7 @@ impl<F: DiskFile> Reader<F> {
                     let Some(after) = self.segments.after(id) else { return Ok(None) };
                     // Only now is its end known for good.
                     if self.segments.end_of(id) <= end {
-                        self.place = Some(begin(&after));
+                        self.place = Some(Scan::of(&after));
                     }
                 }
             }
@@ -72,8 +72,4 @@ impl<F: DiskFile> Reader<F> {
         }
         Ok(())
     }
-}
-
-fn begin<F: DiskFile>(segment: &Segment<F>) -> Scan<F> {
-    Scan::new(Arc::clone(&segment.file), segment.id, PAGE as u64)
 }

@@ -2,7 +2,7 @@
 //!
 //! Comes in: a folder of segments, its last commit perhaps torn. Goes out: the segments, and what is still to be done:
 //! blocks to be made again under their names, deliveries to be taken up, and which of their rows stand in a block
-//! already. Must not change a segment: a process that is stopped here leaves everything as it was.
+//! already. Must not change what a segment holds: a process that is stopped here leaves everything as it was.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +13,7 @@ use std::{
 use super::{
     disk::{Disk, DiskFile},
     frame::{Entry, PAGE},
-    header::{Header, segment_id, segment_name},
+    header::{Header, damaged_name, segment_id, segment_name},
     log::Segment,
     scan::Scan,
 };
@@ -51,12 +51,12 @@ pub struct Found<F> {
 /// # Errors
 /// The disk's. Damage is none: it is counted.
 pub fn recover<D: Disk>(disk: &D) -> io::Result<Found<D::File>> {
-    let (mut segments, next_id) = open_segments(disk)?;
+    let (mut segments, next_id, damaged) = open_segments(disk)?;
     apply_voids(&mut segments)?;
-    let mut story = Story::default();
+    let mut story = Story { damaged, ..Story::default() };
     for (segment, header) in &segments {
         story.begin(header);
-        let mut scan = Scan::new(Arc::clone(&segment.file), segment.id, PAGE as u64);
+        let mut scan = Scan::of(segment);
         while let Some(entry) = scan.next(segment.end)? {
             story.take(entry);
         }
@@ -70,7 +70,7 @@ pub fn recover<D: Disk>(disk: &D) -> io::Result<Found<D::File>> {
 fn apply_voids<F: DiskFile>(segments: &mut [(Segment<F>, Header)]) -> io::Result<()> {
     let mut voids = BTreeMap::new();
     for (segment, _) in segments.iter() {
-        let mut scan = Scan::new(Arc::clone(&segment.file), segment.id, PAGE as u64);
+        let mut scan = Scan::of(segment);
         while let Some(Entry::Void { segment, offset }) = scan.next(segment.end)? {
             voids.insert(segment, offset);
         }
@@ -81,28 +81,33 @@ fn apply_voids<F: DiskFile>(segments: &mut [(Segment<F>, Header)]) -> io::Result
     Ok(())
 }
 
-type Opened<F> = (Vec<(Segment<F>, Header)>, u64);
+type Opened<F> = (Vec<(Segment<F>, Header)>, u64, u64);
 
-/// Segments in the order of their numbers. A file whose header is not its own was never promised anything.
+/// Segments in the order of their numbers. A file with the header of another was never promised anything; one without a
+/// header is damaged, and kept for a person to look at.
 fn open_segments<D: Disk>(disk: &D) -> io::Result<Opened<D::File>> {
     let mut ids: Vec<_> = disk.names()?.iter().filter_map(|name| segment_id(name)).collect();
     ids.sort_unstable();
     let next_id = ids.last().map_or(1, |last| last + 1);
-    let mut segments = Vec::with_capacity(ids.len());
+    let (mut segments, mut damaged) = (Vec::with_capacity(ids.len()), 0);
     for id in ids {
         let file = disk.open(&segment_name(id))?;
         let mut page = vec![0; PAGE];
         let read = file.read_at(&mut page, 0)?;
-        match Header::read(&page[..read]).filter(|header| header.id == id) {
-            Some(header) => {
-                let size = file.size()?;
-                let segment = Segment { id, first: header.first, file: Arc::new(file), size, end: size };
-                segments.push((segment, header));
+        match Header::read(&page[..read]) {
+            Some(header) if header.id == id => {
+                let (size, Header { first, salt, .. }) = (file.size()?, header);
+                segments
+                    .push((Segment { id, first, salt, file: Arc::new(file), size, end: size, begin: size }, header));
             }
-            None => disk.remove(&segment_name(id))?,
+            Some(_) => disk.remove(&segment_name(id))?,
+            None => {
+                damaged += 1;
+                disk.rename(&segment_name(id), &damaged_name(id))?;
+            }
         }
     }
-    Ok((segments, next_id))
+    Ok((segments, next_id, damaged))
 }
 
 /// The entries so far, and what they come to.
@@ -128,10 +133,13 @@ impl Story {
             Entry::Kept(kept) => self.next_seq = self.next_seq.max(kept.seq + 1),
             Entry::Block(making) => self.name(making),
             Entry::Divided(block, halves) => {
+                self.next_block = self.next_block.max(block + 1);
                 self.made.remove(&block);
                 halves.into_iter().for_each(|half| self.name(half));
             }
+            // A number that was used is not used again, though what it named is forgotten.
             Entry::Done(block) => {
+                self.next_block = self.next_block.max(block + 1);
                 self.done.insert(block);
             }
             Entry::Passed(seq) => {

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::{
     disk::DiskFile,
     frame::{Entry, PAGE, Read, read},
+    log::Segment,
 };
 
 /// Read at once: large beside what a read costs, small beside the memory of a process.
@@ -20,6 +21,7 @@ const CHUNK: usize = 1 << 20;
 pub struct Scan<F> {
     file: Arc<F>,
     segment: u64,
+    salt: u64,
     /// Where the next frame would begin.
     offset: u64,
     /// What the file holds from `offset` on, as far as it was read.
@@ -31,8 +33,10 @@ pub struct Scan<F> {
 }
 
 impl<F: DiskFile> Scan<F> {
-    pub fn new(file: Arc<F>, segment: u64, offset: u64) -> Self {
-        Self { file, segment, offset, ahead: Bytes::new(), has_gap: false, gaps: 0 }
+    /// From the first entry on.
+    pub fn of(segment: &Segment<F>) -> Self {
+        let (file, offset) = (Arc::clone(&segment.file), PAGE as u64);
+        Self { file, segment: segment.id, salt: segment.salt, offset, ahead: Bytes::new(), has_gap: false, gaps: 0 }
     }
 
     pub const fn segment(&self) -> u64 {
@@ -42,7 +46,7 @@ impl<F: DiskFile> Scan<F> {
     /// The next entry that ends at or before `end`. None: there is none yet.
     pub fn next(&mut self, end: u64) -> io::Result<Option<Entry>> {
         while self.offset < end {
-            match read(&self.ahead, self.segment) {
+            match read(&self.ahead, self.salt) {
                 Read::Entry(entry, length) if self.offset + length as u64 <= end => {
                     self.gaps += u64::from(std::mem::take(&mut self.has_gap));
                     self.step(length);

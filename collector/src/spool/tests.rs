@@ -1,14 +1,21 @@
 //! The log on a disk that loses, tears and fails: what was promised is found, and nothing that was taken back.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::{
+    disk::DiskFile,
     frame::{Entry, Kept},
     log::{Log, Segments},
-    reader::Reader,
-    recovery::{Left, recover},
+    *,
 };
-use crate::{delivery::Transport, making::Seq, signal::Signal};
+use crate::{
+    ack::Ack,
+    delivery::{Checked, Next, Source, Transport},
+    making::Seq,
+    signal::Signal,
+};
 
 mod fragile;
 
@@ -179,4 +186,81 @@ proptest! {
             story.check_reading();
         }
     }
+}
+
+#[test]
+fn a_number_that_named_a_block_once_never_names_another() {
+    let (mut story, _) = Story::begin(Fragile::default());
+    story.log.commit(&[Entry::Done(9)]).unwrap();
+    assert_eq!(recover(&story.disk).unwrap().left.next_block, 10);
+}
+
+#[test]
+fn a_segment_whose_header_cannot_be_read_is_kept_aside_and_told() {
+    let (mut story, _) = Story::begin(Fragile::default());
+    story.commit(&[100], &[]);
+    let name = story.disk.names().unwrap().into_iter().find(|name| name.starts_with("segment-")).unwrap();
+    story.disk.open(&name).unwrap().write_at(b"XX", 0).unwrap();
+    let found = recover(&story.disk).unwrap();
+    assert_eq!((found.segments.len(), found.left.damaged), (0, 1));
+    assert!(story.disk.names().unwrap().iter().any(|name| name.starts_with("damaged-")));
+}
+
+#[test]
+fn a_full_spool_keeps_its_reserve_for_what_makes_room() {
+    let disk = Fragile::default();
+    let found = recover(&disk).unwrap();
+    let mut log = Log::new(disk, 4 * SEGMENT, SEGMENT, found.segments, found.next_id, (0, 0)).unwrap();
+    let mut seq = 0;
+    while log.has_room(1000) {
+        log.commit(&[Entry::Kept(kept(seq, 1000))]).unwrap();
+        seq += 1;
+    }
+    for block in 0..20 {
+        log.commit(&[Entry::Done(block)]).unwrap();
+        assert!(!log.has_room(1000), "after {block} entries");
+    }
+    log.release(seq).unwrap();
+    assert!(log.has_room(1000));
+}
+
+/// A delivery that is kept and one that is not both wait too long for the line.
+#[test]
+fn what_was_answered_and_not_read_is_not_passed_over() {
+    let (deliveries, delivered) = tokio::sync::mpsc::channel(8);
+    let metrics = Arc::new(SpoolMetrics::new(&mut Registry::default(), 0));
+    let options = Options { directory: Path::new("/"), size: u64::MAX / 2, check: |_, _| Ok(Checked::default()) };
+    let (mut writer, mut feed) =
+        build(Fragile::default(), &options, DeadLetters::of(Path::new("/")), delivered, &metrics).unwrap();
+    assert!(matches!(feed.next(Duration::ZERO), Next::Pause), "nothing is there");
+    let delivery = |seq: Option<Seq>| Delivery {
+        signal: Signal::Logs,
+        body: kept(seq.unwrap_or(0), 10).body,
+        transport: Transport::Grpc,
+        ack: Ack::to_nobody(),
+        turn: None,
+        kept: seq,
+    };
+    writer.log.commit(&[Entry::Kept(kept(0, 10))]).unwrap();
+    let late = Instant::now() - 2 * feed::LONGEST_IN_MEMORY;
+    {
+        let mut state = writer.shared.lock();
+        state.head = 1;
+        state.waiting.extend([(delivery(None), late), (delivery(Some(0)), late)]);
+    }
+    writer.spill();
+    writer.spill();
+    assert!(!writer.shared.lock().is_live);
+    writer.log.commit(&[Entry::Kept(kept(1, 10))]).unwrap();
+    {
+        let mut state = writer.shared.lock();
+        state.head = 2;
+        state.waiting.push_back((delivery(Some(1)), Instant::now()));
+    }
+    let mut seen = Vec::new();
+    while let Next::Delivery(delivery) = feed.next(Duration::ZERO) {
+        seen.push(delivery.kept);
+    }
+    assert_eq!(seen, [None, Some(0), Some(1)]);
+    drop(deliveries);
 }

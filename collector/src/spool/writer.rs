@@ -74,6 +74,8 @@ pub struct Writer<D: Disk> {
     pub parked: Parked,
     /// Entries that belong to the next commit.
     pub owed: Vec<Entry>,
+    /// Deliveries whose letters could not be written yet.
+    pub unburied: Vec<(Seq, String)>,
     /// The disk has failed; it is not asked again before.
     pub broken_until: Option<Instant>,
     /// When the last commit began.
@@ -180,7 +182,7 @@ impl<D: Disk> Writer<D> {
     }
 
     /// What has waited too long for the line is answered now and waits on the disk.
-    fn spill(&mut self) {
+    pub(super) fn spill(&mut self) {
         let mut state = self.shared.lock();
         let is_late = |(_, since): &(Delivery, Instant)| since.elapsed() > LONGEST_IN_MEMORY;
         if !state.waiting.front().is_some_and(is_late) {
@@ -188,7 +190,8 @@ impl<D: Disk> Writer<D> {
         }
         let (kept, unkept): (Vec<_>, Vec<_>) =
             std::mem::take(&mut state.waiting).into_iter().partition(|(delivery, _)| delivery.kept.is_some());
-        state.is_live = kept.is_empty();
+        // Never true by this alone: the line may have what was answered earlier still to read.
+        state.is_live &= kept.is_empty();
         state.waiting = unkept.into();
         drop(state);
         kept.into_iter().for_each(|(delivery, _)| self.answer(delivery));
@@ -201,6 +204,7 @@ impl<D: Disk> Writer<D> {
             Err(malformed) => {
                 if let Some(seq) = delivery.kept {
                     self.owed.push(Entry::Passed(seq));
+                    self.shared.lock().told.insert(seq);
                 }
                 Outcome::Reject(format!("the request is not a valid OTLP message: {malformed}").into())
             }
@@ -216,13 +220,22 @@ impl<D: Disk> Writer<D> {
         for order in batch.orders {
             self.obey(order, &mut promised);
         }
-        let is_broken = self.broken_until.is_some_and(|until| Instant::now() < until);
-        if is_broken {
+        for (seq, reason) in std::mem::take(&mut self.unburied) {
+            self.bury(seq, reason, &mut promised);
+        }
+        if self.is_broken() {
             self.pass_on(batch.deliveries);
+            let Promised { entries, blocks, released, again, .. } = promised;
+            self.owed = entries;
+            self.publish(Vec::new(), blocks, &released, again);
         } else {
             self.keep(batch.deliveries, &mut promised);
+            self.commit(promised);
         }
-        self.commit(promised);
+    }
+
+    fn is_broken(&self) -> bool {
+        self.broken_until.is_some_and(|until| Instant::now() < until)
     }
 
     fn note(&mut self, making: Making, fate: &Fate, promised: &mut Promised) {
@@ -247,7 +260,7 @@ impl<D: Disk> Writer<D> {
                 promised.blocks.push((block, place));
             }
             Order::Passed(seq) => promised.entries.push(Entry::Passed(seq)),
-            Order::Unstorable(seq, reason) => self.bury(seq, &reason, promised),
+            Order::Unstorable(seq, reason) => self.bury(seq, reason, promised),
         }
     }
 
@@ -354,11 +367,12 @@ impl<D: Disk> Writer<D> {
         if has_due {
             self.shared.wake();
         }
-        if self.broken_until.is_none()
+        if !self.is_broken()
             && let Err(error) = self.log.release(mark)
         {
             tracing::warn!(%error, "the spool cannot give back a segment");
             self.metrics.disk_failed();
+            self.broken_until = Some(Instant::now() + AFTER_ERROR);
         }
         let segments = self.log.segments();
         self.metrics.holds(segments.bytes(), head.saturating_sub(mark), blocks, self.parked.count());

@@ -20,11 +20,11 @@ impl Source for Kept {
         Next::End
     }
 
-    fn read(&mut self, making: &Making, each: &mut dyn FnMut(Signal, &[u8])) -> bool {
+    fn read(&mut self, making: &Making, each: &mut dyn FnMut(Signal, &[u8], bool)) -> bool {
         for seq in making.deliveries.clone() {
             let (signal, body) = &self.0[seq as usize];
             if *signal == making.table.signal() {
-                each(*signal, body);
+                each(*signal, body, false);
             }
         }
         true

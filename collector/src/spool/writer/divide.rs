@@ -25,8 +25,9 @@ impl<D: Disk> Writer<D> {
         }
         let seq = *making.deliveries.start();
         let Some(kept) = self.kept(seq) else { return self.parked.park(making, Instant::now()) };
-        // What cannot be read has no records, and none of it came into a block.
-        let records = (self.check)(kept.signal, &kept.body).map_or(1, |checked| checked.records.max(1));
+        // Numbers count every record on the wire that was looked at, also those that were refused.
+        let checked = (self.check)(kept.signal, &kept.body).unwrap_or_default();
+        let records = (checked.records + checked.rejected).max(1);
         let last = u32::try_from(records - 1).unwrap_or(u32::MAX).min(*making.records.end());
         if *making.records.start() < last {
             let (first, second) = halves(u64::from(*making.records.start()), u64::from(last));
@@ -47,10 +48,13 @@ impl<D: Disk> Writer<D> {
     }
 
     /// A whole delivery, whose sender takes it for stored.
-    pub(super) fn bury(&mut self, seq: Seq, reason: &str, promised: &mut Promised) {
-        let is_written = self.kept(seq).is_some_and(|kept| self.write_letter(&kept, Part::Whole, None, reason));
+    pub(super) fn bury(&mut self, seq: Seq, reason: String, promised: &mut Promised) {
+        let is_written = self.kept(seq).is_some_and(|kept| self.write_letter(&kept, Part::Whole, None, &reason));
         if is_written {
             promised.entries.push(Entry::Passed(seq));
+            promised.released.push(seq);
+        } else {
+            self.unburied.push((seq, reason));
         }
     }
 
