@@ -22,7 +22,8 @@ pub struct Delivery {
     pub body: Bytes,
     pub transport: Transport,
     pub ack: Ack,
-    /// Its turn among the bodies that wait to be opened. Dropped as soon as that is done, and another is read.
+    /// Its turn among the bodies that wait to be opened. Dropped as soon as that is done, or it waits on a disk alone, and
+    /// another is read.
     pub turn: Option<Permit>,
     /// Its number, where a spool keeps it: then the answer waits for no insert.
     pub kept: Option<Seq>,

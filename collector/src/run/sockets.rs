@@ -55,9 +55,8 @@ pub(super) async fn start_sockets(
         draining.clone(),
     ));
     let serve = move |request| {
-        let mut http = http.clone();
-        http.intake = http.intake.for_sender_of(&request);
-        http.serve(request)
+        let Http { intake, guard, cors } = &http;
+        Http { intake: intake.for_sender_of(&request), guard: guard.clone(), cors: cors.clone() }.serve(request)
     };
     sockets.spawn(listener::serve(http_socket, tls, serve, draining));
     Ok(sockets)

@@ -25,9 +25,9 @@ use crate::{
     table::{Block, Table},
 };
 
-/// As long as a sender waits for the line to look at its delivery. Short beside the 25 ms a spool's answer may take at
-/// the 99th percentile only because a line that keeps up takes what there is at once.
-pub const LONGEST_IN_MEMORY: Duration = Duration::from_millis(100);
+/// As long as a sender waits for the line to look at its delivery. A line that keeps up takes what there is at once; one
+/// that is merely saturated has what may be read ahead, 16 MiB, and opens that in a fifth of a second.
+pub const LONGEST_IN_MEMORY: Duration = Duration::from_millis(400);
 
 /// As long as the disk is left alone after a failed read.
 const AFTER_ERROR: Duration = Duration::from_secs(1);

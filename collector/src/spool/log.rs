@@ -196,7 +196,8 @@ impl<D: Disk> Log<D> {
                 _ => {}
             }
         }
-        self.buffer.shrink_to(1 << 20);
+        // As large as a usual commit: memory that is given back and taken again costs a page fault for each 4 KiB.
+        self.buffer.shrink_to(8 << 20);
         Ok(())
     }
 

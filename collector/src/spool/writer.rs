@@ -282,7 +282,6 @@ impl<D: Disk> Writer<D> {
             self.next_seq += 1;
             promised.entries.push(Entry::Kept(Kept { seq, signal, transport, received, body }));
             delivery.kept = Some(seq);
-            delivery.turn = None;
             promised.kept.push(delivery);
         }
     }
