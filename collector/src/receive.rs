@@ -103,7 +103,7 @@ impl Intake {
     ) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let unfolding = Arc::new(Semaphore::new(cores));
-        let shares = Shares::of_all(budget.clone(), ahead.clone());
+        let shares = Shares::of_all(budget.clone(), ahead.clone(), request_limit);
         Self { deliveries, shares, budget, ahead, request_limit, metrics, pool: Pool::default(), unfolding }
     }
 

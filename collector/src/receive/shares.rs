@@ -1,7 +1,7 @@
 //! What one of several senders may have of what all share, so that a noisy one leaves room for the others.
 //!
 //! Comes in: a sender's address. Goes out: the budgets as it may use them: of what is read ahead at most half, of the
-//! memory for requests at most three quarters. What it sends beyond that waits behind its own requests or is told to
+//! memory for requests at most three quarters, or one request where that is more. What it sends beyond that waits behind its own requests or is told to
 //! come back, and not behind or instead of those of others. Must not know what is sent.
 
 use std::{
@@ -26,12 +26,15 @@ pub(super) struct Share {
 #[derive(Clone, Debug)]
 pub(super) struct Shares {
     whole: Share,
+    /// What one sender may hold: never less than one request.
+    most: usize,
     senders: Arc<Mutex<HashMap<IpAddr, Share>>>,
 }
 
 impl Shares {
-    pub(super) fn of_all(held: Budget, ahead: Budget) -> Self {
-        Self { whole: Share { held, ahead }, senders: Arc::default() }
+    pub(super) fn of_all(held: Budget, ahead: Budget, request_limit: usize) -> Self {
+        let most = (held.limit() / 4 * 3).max(request_limit).min(held.limit());
+        Self { whole: Share { held, ahead }, most, senders: Arc::default() }
     }
 
     pub(super) fn of(&self, sender: IpAddr) -> Share {
@@ -43,7 +46,7 @@ impl Shares {
             senders.retain(|_, share| !share.is_idle());
         }
         let Share { held, ahead } = &self.whole;
-        let share = Share { held: held.part(held.limit() / 4 * 3), ahead: ahead.part(ahead.limit() / 2) };
+        let share = Share { held: held.part(self.most), ahead: ahead.part(ahead.limit() / 2) };
         if senders.len() < SENDERS {
             senders.insert(sender, share.clone());
         }
@@ -62,7 +65,7 @@ mod tests {
     use super::*;
 
     fn shares() -> Shares {
-        Shares::of_all(Budget::new(400 << 10), Budget::new(100 << 10))
+        Shares::of_all(Budget::new(400 << 10), Budget::new(100 << 10), 0)
     }
 
     fn address(last: u8) -> IpAddr {
@@ -81,6 +84,12 @@ mod tests {
         tokio::pin!(next);
         assert!(futures::poll!(&mut next).is_pending());
         assert!(futures::poll!(Box::pin(quiet.ahead.wait(50 << 10))).is_ready());
+    }
+
+    #[test]
+    fn a_sender_may_always_hold_one_request() {
+        let shares = Shares::of_all(Budget::new(400 << 10), Budget::new(100 << 10), 400 << 10);
+        assert!(shares.of(address(1)).held.admit(400 << 10).is_some());
     }
 
     #[test]
