@@ -173,14 +173,10 @@ impl<F: DiskFile> Source for Feed<F> {
 
     /// A block of kept deliveries is written down before it goes to the outlet; one that is made again has been.
     fn seal(&mut self, mut block: Block, place: OwnedPermit<Block>) {
-        let Some(deliveries) = block.deliveries.clone() else {
+        let Some(deliveries) = block.deliveries.clone().filter(|_| block.receipt.is_none()) else {
             place.send(block);
             return;
         };
-        if block.receipt.is_some() {
-            place.send(block);
-            return;
-        }
         let mut state = self.shared.lock();
         let name = Name { writer: self.writer, number: state.next_block };
         state.next_block += 1;

@@ -267,12 +267,11 @@ impl<D: Disk> Writer<D> {
     /// Numbers what there is room for. Who finds none comes back later.
     fn keep(&mut self, deliveries: Vec<Delivery>, promised: &mut Promised) {
         let mut bytes = 0;
-        for mut delivery in deliveries {
+        for (index, mut delivery) in deliveries.into_iter().enumerate() {
             let size = super::frame::size_of_kept(delivery.body.len());
             if !self.log.has_room(bytes + size) {
                 self.metrics.full();
-                delivery.ack.settle(Outcome::Retry { after: spread(FULL, self.next_seq + bytes as u64) });
-                bytes += 1;
+                delivery.ack.settle(Outcome::Retry { after: spread(FULL, self.next_seq + index as u64) });
                 continue;
             }
             bytes += size;
@@ -287,7 +286,7 @@ impl<D: Disk> Writer<D> {
     }
 
     fn commit(&mut self, promised: Promised) {
-        let Promised { entries, kept, blocks, released, again } = promised;
+        let Promised { entries, mut kept, blocks, released, again } = promised;
         if !entries.is_empty() {
             let begun = Instant::now();
             match self.log.commit(&entries) {
@@ -295,11 +294,7 @@ impl<D: Disk> Writer<D> {
                     self.broken_until = None;
                     self.metrics.committed(kept.len(), begun.elapsed());
                 }
-                Err(error) => {
-                    self.fail(&error, entries, kept);
-                    self.publish(Vec::new(), blocks, &released, again);
-                    return;
-                }
+                Err(error) => self.fail(&error, entries, std::mem::take(&mut kept)),
             }
         }
         self.publish(kept, blocks, &released, again);
