@@ -12,6 +12,7 @@ pub mod ack;
 pub mod budget;
 pub mod delivery;
 pub mod making;
+pub mod measurements;
 pub mod pattern;
 pub mod record;
 pub mod signal;

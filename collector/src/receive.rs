@@ -29,6 +29,7 @@ pub mod auth;
 mod body;
 pub mod container_logs;
 pub mod cors;
+pub mod deliver;
 mod files;
 pub mod inflate;
 pub mod listener;

@@ -14,7 +14,7 @@ use crate::{
     budget::Budget,
     insert::Client,
     metrics::{BudgetGauge, Pipeline, ProcessReadings},
-    receive::{AHEAD, Intake},
+    receive::{AHEAD, Intake, deliver},
     role::{Outlet, outlet},
     schema::Schema,
     settings::Settings,
@@ -54,7 +54,9 @@ pub async fn run(settings: Settings) -> Result<()> {
         line: (outlet(settings.config.role) == Outlet::ClickHouse).then(|| Arc::clone(&metrics.progress)),
         stopping,
     };
-    let files = read_files(&settings, &line.deliveries, &budget, &mut registry, draining.clone());
+    let made =
+        deliver::Outlet { deliveries: line.deliveries.clone(), budget: budget.clone(), stopping: draining.clone() };
+    let files = read_files(&settings, made, &mut registry);
     let intake = Intake::new(line.deliveries, budget, ahead, settings.request_limit, metrics);
     let mut admin = start_admin(&settings, health, registry).await?;
     let mut sockets = start_sockets(&settings, intake, draining).await?;

@@ -9,6 +9,7 @@ const PURE: &[&str] = &[
     "transform",
     "columns",
     "insert/verdict",
+    "measurements",
     "receive/otlp_json",
     "cluster/attributes",
     "cluster/pod",

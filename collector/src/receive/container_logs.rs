@@ -22,17 +22,14 @@ use std::{
 
 use bytes::Bytes;
 use crds::config::{ContainerLogs, StartAt};
-use tokio::{
-    runtime::Handle,
-    sync::{mpsc, oneshot, watch},
-};
+use tokio::{runtime::Handle, sync::oneshot};
 
-use crate::{ack::Outcome, budget::Budget, cluster::Pods, delivery::Delivery};
+use super::deliver::Outlet;
+use crate::{ack::Outcome, cluster::Pods, delivery::Transport, signal::Signal};
 
 mod batch;
 mod checkpoint;
 mod cri;
-mod deliver;
 mod discover;
 mod fingerprint;
 mod join;
@@ -46,7 +43,6 @@ mod tail;
 pub use metrics::Metrics;
 
 use checkpoint::Checkpoint;
-use deliver::Outlet;
 use discover::Wanted;
 use reader::{Reader, Rules};
 
@@ -78,10 +74,8 @@ pub struct Node {
 /// The receiver, before it runs.
 #[derive(Debug)]
 pub struct Receiver {
-    pub deliveries: mpsc::Sender<Delivery>,
-    pub budget: Budget,
+    pub outlet: Outlet,
     pub metrics: Arc<Metrics>,
-    pub stopping: watch::Receiver<bool>,
     /// What is known of the node's pods, where they are asked for.
     pub pods: Option<Pods>,
 }
@@ -131,6 +125,7 @@ struct Worker {
     reader: Reader,
     checkpoint: Checkpoint,
     outlet: Outlet,
+    metrics: Arc<Metrics>,
     runtime: Handle,
     /// Size and records of what is sent and not answered for.
     held: HashMap<u64, (usize, u64)>,
@@ -148,15 +143,27 @@ impl Worker {
             tracing::warn!(error = format!("{:#}", anyhow::Error::new(error)), "positions are of no use");
             Some(Vec::new())
         });
-        let Receiver { deliveries, budget, metrics, stopping, .. } = receiver;
-        let limit = budget.limit() / SHARE;
+        let Receiver { outlet, metrics, .. } = receiver;
+        let limit = outlet.budget.limit() / SHARE;
         let reader = Reader::new(rules, earlier, Arc::clone(&metrics));
-        let outlet = Outlet { deliveries, budget, stopping, metrics };
         // As many as batches are held.
         let (answer, answers) = channel::channel();
         let now = Instant::now();
         let (held, told) = (HashMap::new(), String::new());
-        Self { reader, checkpoint, outlet, runtime, held, limit, answers, answer, next_look: now, next_save: now, told }
+        Self {
+            reader,
+            checkpoint,
+            outlet,
+            metrics,
+            runtime,
+            held,
+            limit,
+            answers,
+            answer,
+            next_look: now,
+            next_save: now,
+            told,
+        }
     }
 
     fn run(mut self) {
@@ -206,9 +213,11 @@ impl Worker {
         let is_any = !sealed.is_empty();
         for sealed in sealed {
             let (outlet, answer, number) = (self.outlet.clone(), self.answer.clone(), sealed.number);
+            let metrics = Arc::clone(&self.metrics);
             self.held.insert(number, (sealed.body.len(), sealed.records));
             self.runtime.spawn(async move {
-                let outcome = outlet.deliver(Bytes::from(sealed.body)).await;
+                let body = Bytes::from(sealed.body);
+                let outcome = outlet.deliver(Signal::Logs, Transport::File, body, || metrics.repeated()).await;
                 let _ = answer.send((number, outcome));
             });
         }
@@ -219,7 +228,7 @@ impl Worker {
     fn answered(&mut self, (number, outcome): &(u64, Outcome)) {
         let Some((_, records)) = self.held.remove(number) else { return };
         self.tell_held();
-        self.outlet.metrics.answered(outcome, records);
+        self.metrics.answered(outcome, records);
         match outcome {
             Outcome::Retry { .. } => return,
             Outcome::Delivered { .. } => {}
@@ -230,7 +239,7 @@ impl Worker {
     }
 
     fn tell_held(&self) {
-        self.outlet.metrics.held(self.held.len(), self.held.values().map(|(bytes, _)| bytes).sum());
+        self.metrics.held(self.held.len(), self.held.values().map(|(bytes, _)| bytes).sum());
     }
 
     fn save(&mut self, now: Instant) {
@@ -239,7 +248,7 @@ impl Worker {
         }
         let saved = self.checkpoint.save(self.reader.positions());
         self.next_save = Instant::now() + SAVE_EVERY.max(now.elapsed() * SAVE_PART);
-        self.outlet.metrics.checkpoint(saved.is_ok());
+        self.metrics.checkpoint(saved.is_ok());
         if let Err(error) = saved {
             // Tried again at the next change; what was written last is still there.
             self.reader.is_moved = true;

@@ -5,31 +5,23 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use prometheus_client::registry::Registry;
-use tokio::{
-    sync::{mpsc, watch},
-    task::JoinSet,
-};
+use tokio::task::JoinSet;
 
 use crate::{
-    budget::Budget,
     cluster::{self, Pods, Rules, Watch},
-    delivery::Delivery,
-    receive::container_logs::{Metrics, Receiver},
+    receive::{
+        container_logs::{Metrics, Receiver},
+        deliver::Outlet,
+    },
     settings::Settings,
 };
 
 /// The receiver of container logs, where there is one; its metrics must be known before the registry is given away.
-pub(super) fn read_files(
-    settings: &Settings,
-    deliveries: &mpsc::Sender<Delivery>,
-    budget: &Budget,
-    registry: &mut Registry,
-    stopping: watch::Receiver<bool>,
-) -> Option<Receiver> {
+pub(super) fn read_files(settings: &Settings, outlet: Outlet, registry: &mut Registry) -> Option<Receiver> {
     settings.config.receivers.container_logs.as_ref()?;
     let metrics = Arc::new(Metrics::new(registry));
     let pods = watch_pods(settings, registry);
-    Some(Receiver { deliveries: deliveries.clone(), budget: budget.clone(), metrics, stopping, pods })
+    Some(Receiver { outlet, metrics, pods })
 }
 
 /// What is known of the node's pods, kept true beside everything else.

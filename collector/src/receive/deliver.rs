@@ -1,14 +1,14 @@
-//! One batch, sent until somebody answers for it.
+//! What is made here, sent until somebody answers for it.
 //!
 //! Comes in: a request. Goes out: its outcome; "retry" only where the process stops. Must not change the request: what
-//! is sent again is the same, byte for byte.
+//! is sent again is the same, byte for byte. Nor hold more than its caller bounds: who makes requests faster than they
+//! are answered has to stop.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
-use super::metrics::Metrics;
 use crate::{
     ack::{Ack, Outcome},
     budget::Budget,
@@ -18,36 +18,42 @@ use crate::{
 
 /// The way out.
 #[derive(Clone, Debug)]
-pub(super) struct Outlet {
-    pub(super) deliveries: mpsc::Sender<Delivery>,
-    pub(super) budget: Budget,
-    pub(super) stopping: watch::Receiver<bool>,
-    pub(super) metrics: Arc<Metrics>,
+pub struct Outlet {
+    pub deliveries: mpsc::Sender<Delivery>,
+    pub budget: Budget,
+    pub stopping: watch::Receiver<bool>,
 }
 
 impl Outlet {
-    pub(super) async fn deliver(mut self, body: Bytes) -> Outcome {
+    /// `repeated` is told of every time but the first.
+    pub(super) async fn deliver(
+        mut self,
+        signal: Signal,
+        transport: Transport,
+        body: Bytes,
+        repeated: impl Fn(),
+    ) -> Outcome {
         // Admitted once, and held over all tries: the bytes are here in between too.
         let Some(_permit) = self.budget.wait(body.len()).await else { return Outcome::retry() };
         loop {
-            let outcome = self.once(body.clone()).await;
+            let outcome = self.once(signal, transport, body.clone()).await;
             let Outcome::Retry { after } = outcome else { return outcome };
             tokio::select! {
-                () = tokio::time::sleep(after.max(SHORTEST_PAUSE)) => self.metrics.repeated(),
+                () = tokio::time::sleep(after.max(SHORTEST_PAUSE)) => repeated(),
                 _ = self.stopping.wait_for(|is_stopping| *is_stopping) => return outcome,
             }
         }
     }
 
-    async fn once(&self, body: Bytes) -> Outcome {
+    async fn once(&self, signal: Signal, transport: Transport, body: Bytes) -> Outcome {
         let Some(nothing) = self.budget.admit(0) else { return Outcome::retry() };
         let (ack, answer) = Ack::new(nothing);
-        let delivery = Delivery { signal: Signal::Logs, body, transport: Transport::File, ack, turn: None, kept: None };
+        let delivery = Delivery { signal, body, transport, ack, turn: None, kept: None };
         // A line that is gone has dropped the delivery, and dropping it answers "retry".
         let _ = self.deliveries.send(delivery).await;
         answer.outcome().await
     }
 }
 
-/// Before a batch is sent again, whatever the answer says.
+/// Before a request is sent again, whatever the answer says.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
