@@ -88,7 +88,7 @@ fn start_inserting(
     let runtime = Handle::current();
     let done = match &settings.config.spool {
         None => {
-            let source = Direct { deliveries: delivered, runtime };
+            let source = Direct::new(delivered, runtime);
             start_thread("assemble", move || assemble::run(assembler, source, &outlet))?;
             done
         }
