@@ -28,12 +28,14 @@ use crate::{
 };
 
 mod announcement;
+mod bindings;
 mod current;
 mod fixed;
 mod order;
 mod replicas;
 mod surplus;
 
+pub use bindings::Bindings;
 pub use current::is_current;
 use replicas::with_replicas;
 pub use surplus::surplus;

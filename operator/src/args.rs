@@ -11,6 +11,9 @@ pub struct Args {
     /// Namespace to look after; repeat for several. None: all namespaces.
     #[arg(long = "namespace", env = "WATCH_NAMESPACES", value_delimiter = ',', value_name = "NAMESPACE")]
     pub namespaces: Vec<String>,
+    /// ClusterRole that agents which ask the API server are bound to. None: this operator may bind nobody.
+    #[arg(long, value_name = "CLUSTERROLE")]
+    pub agent_cluster_role: Option<String>,
     /// Collector image (repository:tag) of resources that name none.
     #[arg(long, env = "CLICKSTACK_COLLECTOR_IMAGE", default_value = concat!("clickstack/clickstack-collector:", env!("CARGO_PKG_VERSION")))]
     pub collector_image: String,

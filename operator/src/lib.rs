@@ -14,6 +14,7 @@ pub mod watch;
 
 pub mod apply;
 pub mod desired;
+pub mod grants;
 pub mod plan;
 pub mod reconcile;
 pub mod references;

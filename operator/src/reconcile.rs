@@ -10,13 +10,13 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{Resource as _, ResourceExt as _, runtime::controller::Action};
 
 use crate::{
-    apply::Writer,
+    apply::{Bindings, Writer},
     desired::desired,
     error::{Backoff, Error, chain},
     metrics::Metrics,
     plan::Plan,
     resolve::Reader,
-    status::{self, Observed, Outcome},
+    status::{self, Access, Observed, Outcome},
     validate::{Refusal, validate},
     watch::Guarded,
 };
@@ -26,6 +26,7 @@ use crate::{
 pub struct Context {
     pub reader: Reader,
     pub writer: Writer,
+    pub bindings: Arc<Bindings>,
     pub default_image: String,
     pub backoff: Backoff,
     pub metrics: Metrics,
@@ -47,11 +48,11 @@ pub async fn reconcile(resource: Arc<Guarded>, context: Arc<Context>) -> Result<
         return Ok(Action::await_change());
     }
     let _timer = context.metrics.reconciling();
-    let attempt = match &resource.0 {
-        Ok(readable) => attempt(readable, &context).await,
-        Err(unreadable) => unreadable_spec(&unreadable.error),
+    let (access, attempt) = match &resource.0 {
+        Ok(readable) => (context.bindings.grant(readable).await, attempt(readable, &context).await),
+        Err(unreadable) => (Access::NotAsked, unreadable_spec(&unreadable.error)),
     };
-    let reported = report(&resource, &attempt, &context).await;
+    let reported = report(&resource, &attempt, &access, &context).await;
     if let Attempt::Failed(error) = attempt {
         return Err(error);
     }
@@ -82,7 +83,12 @@ fn unreadable_spec(error: &str) -> Attempt {
     Attempt::Refused(Refusal::Invalid(vec![Problem::new("spec", message)]))
 }
 
-async fn report(resource: &Guarded, attempt: &Attempt, context: &Context) -> Result<Vec<Observed>, Error> {
+async fn report(
+    resource: &Guarded,
+    attempt: &Attempt,
+    access: &Access,
+    context: &Context,
+) -> Result<Vec<Observed>, Error> {
     let (name, namespace) = (resource.name_any(), resource.namespace().unwrap_or_default());
     let previous = context.reader.status(resource).await.map_err(Error::Resolve)?;
     let now = Timestamp::now();
@@ -108,6 +114,7 @@ async fn report(resource: &Guarded, attempt: &Attempt, context: &Context) -> Res
         previous: previous.as_ref(),
         outcome,
         observed: &observed,
+        access,
         now,
     });
     if previous.as_ref() != Some(&status) {

@@ -4,6 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use crds::config::Role;
 use futures::{StreamExt as _, future};
 use kube::{
     Client,
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     admin::{self, Health},
-    apply::Writer,
+    apply::{Bindings, Writer},
     args::Args,
     error::{Backoff, chain},
     metrics::Metrics,
@@ -98,7 +99,11 @@ async fn control(args: &Args, client: &Client, health: &Health, metrics: &Metric
     let controllers = scopes.into_iter().map(|scope| {
         let (controller, caches) = watch(client, scope.as_deref(), metrics);
         metrics.conditions_of(caches.resources.clone());
+        let bindings = Bindings::new(client.clone(), caches.clone(), metrics.clone(), bound_roles(args));
+        tokio::spawn(bindings.clone().keep());
+        let controller = controller.reconcile_all_on(bindings.news());
         let context = Context {
+            bindings,
             reader: Reader::new(client.clone(), caches.clone()),
             writer: Writer { client: client.clone(), unseen: caches.unseen.clone(), metrics: metrics.clone() },
             default_image: args.collector_image.clone(),
@@ -125,6 +130,12 @@ async fn control(args: &Args, client: &Client, health: &Health, metrics: &Metric
             })
     });
     future::join_all(controllers).await;
+}
+
+/// Only who looks after all namespaces can bind an account to what is in all of them.
+fn bound_roles(args: &Args) -> Vec<(Role, String)> {
+    let agents = args.agent_cluster_role.clone().filter(|_| args.namespaces.is_empty());
+    agents.map(|name| (Role::Agent, name)).into_iter().collect()
 }
 
 /// Failures of reconciles are logged where they are handled; a resource that is gone is no failure.

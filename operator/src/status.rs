@@ -42,6 +42,21 @@ pub enum Outcome<'a> {
     Failed { cause: &'a str },
 }
 
+/// The right of a resource's collectors to read the cluster.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Access {
+    /// None of them asks the API server.
+    #[default]
+    NotAsked,
+    Given,
+    /// They ask, and this operator can neither give the right nor see it.
+    OfOthers,
+    /// The text names the operation and its cause. It will be repeated.
+    Failed {
+        cause: String,
+    },
+}
+
 /// What is there of one role.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observed {
@@ -83,6 +98,7 @@ pub struct Input<'a> {
     pub previous: Option<&'a Status>,
     pub outcome: Outcome<'a>,
     pub observed: &'a [Observed],
+    pub access: &'a Access,
     pub now: Timestamp,
 }
 

@@ -68,6 +68,8 @@ pub struct Caches {
     /// What gateways tell, by their pods.
     pub sights: Sights,
     lists: Lists,
+    /// Changes with every event of a resource.
+    touched: tokio::sync::watch::Receiver<()>,
 }
 
 /// First lists that are still to come. A store's own `wait_until_ready` wakes only the last of those who wait, and
@@ -91,6 +93,11 @@ impl Caches {
     pub async fn synced(&self) {
         // The sender lives in `self`, so the wait cannot fail.
         let _ = self.lists.0.subscribe().wait_for(|missing| *missing == 0).await;
+    }
+
+    /// Speaks after anything has happened to a resource, its end included.
+    pub fn changes(&self) -> tokio::sync::watch::Receiver<()> {
+        self.touched.clone()
     }
 }
 
@@ -119,6 +126,8 @@ pub fn watch(client: &Client, namespace: Option<&str>, metrics: &Metrics) -> (Co
     let of_others = watcher::Config::default().labels(&labels::not_ours());
     let (foreign_config_maps, map_events) = source.objects(None, of_others, prune_metadata);
 
+    let (touch, touched) = tokio::sync::watch::channel(());
+    let triggers = triggers.inspect_ok(move |_| touch.send_replace(()));
     // Own status writes must not wake: a status that tells of a failure would defeat the back-off.
     let changes = triggers.predicate_filter(predicates::generation, PredicateConfig::default());
     let (secret_readers, map_readers) = (resources.clone(), resources.clone());
@@ -156,6 +165,7 @@ pub fn watch(client: &Client, namespace: Option<&str>, metrics: &Metrics) -> (Co
         unseen,
         sights,
         lists,
+        touched,
     };
     (controller, caches)
 }

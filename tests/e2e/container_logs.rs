@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use tests::clickhouse::ClickHouse;
-use tests::cluster::{Namespace, POD_READER_NAMESPACE};
+use tests::cluster::Namespace;
 use tests::wait::eventually;
 
 use crate::cluster;
@@ -75,13 +75,11 @@ async fn until(engine: &ClickHouse, what: &str, lines: u64, bound: Duration) -> 
 
 #[tokio::test]
 async fn every_line_of_real_pods_is_stored_with_its_workload_over_rotations_a_kill_and_a_new_gateway() {
-    let namespace = Namespace::create(cluster(), POD_READER_NAMESPACE).unwrap();
+    let namespace = Namespace::create(cluster(), "e2e-container-logs").unwrap();
     let engine = namespace.clickhouse().await.unwrap();
-    let roles = format!(
-        "  clusterName: test\n  gateway: {{replicas: 1}}\n  agent: {{hostPort: false, \
-         containerLogs: {{namespaces: {{include: [{POD_READER_NAMESPACE}]}}}}, kubernetesAttributes: {{labels: [tier]}}}}"
-    );
-    namespace.apply(&namespace.resource(&engine, &roles)).unwrap();
+    let roles = "  clusterName: test\n  gateway: {replicas: 1}\n  agent: {hostPort: false, \
+                 containerLogs: {namespaces: {include: [e2e-container-logs]}}, kubernetesAttributes: {labels: [tier]}}";
+    namespace.apply(&namespace.resource(&engine, roles)).unwrap();
     namespace.wait_ready("120s").unwrap();
     let writers = WRITERS.replace("LINES", &LINES.to_string());
     namespace.cluster.kubectl_with(&["--namespace", &namespace.name, "apply", "-f", "-"], &writers).unwrap();

@@ -19,8 +19,6 @@ pub use statuses::Statuses;
 /// Where the chart is installed.
 pub const RELEASE: &str = "clickstack-operator";
 pub const RELEASE_NAMESPACE: &str = "clickstack-system";
-/// Where the agents of a resource `main` may read pods.
-pub const POD_READER_NAMESPACE: &str = "e2e-container-logs";
 
 /// The chart's own wait: pulls nothing, so it is the operator's start.
 const INSTALL_WITHIN: &str = "120s";
@@ -105,8 +103,6 @@ impl Cluster {
             "collectorImage.repository=localhost/clickstack-collector".to_owned(),
             "collectorImage.tag=dev".to_owned(),
             format!("podAnnotations.build=b{build}"),
-            // The namespace of the test of container logs.
-            format!("podReaders[0].namespace={POD_READER_NAMESPACE},podReaders[0].name=main"),
         ];
         let mut arguments = vec!["upgrade", "--install", RELEASE, &chart, "--namespace", RELEASE_NAMESPACE];
         arguments.extend(["--create-namespace", "--wait", "--timeout", INSTALL_WITHIN]);

@@ -42,7 +42,7 @@ impl Operator {
     pub async fn start_with(server: &ApiServer, change: impl FnOnce(&mut Command)) -> anyhow::Result<Operator> {
         let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port("127.0.0.1")?));
         let mut command = Command::new(processes::built("operator", "clickstack-operator")?);
-        command.args(["--lease-namespace", "default", "--collector-image", "localhost/clickstack-collector:dev"]);
+        command.args(["--collector-image", "localhost/clickstack-collector:dev"]).env("POD_NAMESPACE", "default");
         command.arg("--admin-address").arg(admin.to_string());
         command.env("KUBECONFIG", server.kubeconfig(User::Operator)).env("RUST_LOG", "info,kube=warn");
         change(&mut command);

@@ -7,3 +7,4 @@ mod converges;
 mod examples;
 mod hostile;
 mod proxy;
+mod rights;

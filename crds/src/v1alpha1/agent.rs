@@ -27,8 +27,8 @@ pub struct Agent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container_logs: Option<ContainerLogs>,
     /// Ask the API server for the pods of the node, and add what they say to their container logs: workload, service,
-    /// image, and the labels and annotations named here. Present: on. The agents' ServiceAccount must be allowed to list
-    /// and watch pods of all namespaces; the chart's `podReaders` does that.
+    /// image, and the labels and annotations named here. Present: on. The operator lets the agents' ServiceAccount list and
+    /// watch the pods of all namespaces; one that is limited to namespaces cannot, and the chart's `podReaders` does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubernetes_attributes: Option<KubernetesAttributes>,
     /// How deliveries are passed on to gateways.

@@ -17,8 +17,8 @@ pub struct Status {
     /// Generation of the spec that was last put to work. It keeps running while a newer one cannot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_generation: Option<i64>,
-    /// Ready, Available, Progressing, Degraded, ConfigValid, ClickHouseReachable, and, while they hold, Reconciling
-    /// and Stalled.
+    /// Ready, Available, Progressing, Degraded, ConfigValid, ClickHouseReachable; AccessGranted where collectors ask the
+    /// API server; and, while they hold, Reconciling and Stalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_owned()]))]
     #[schemars(length(max = 16))]
@@ -100,6 +100,8 @@ pub mod condition {
     pub const AVAILABLE: &str = "Available";
     /// ClickHouse answers the gateways and lets them in.
     pub const CLICKHOUSE_REACHABLE: &str = "ClickHouseReachable";
+    /// Collectors may read what they ask the API server for. Absent where they ask for nothing.
+    pub const ACCESS_GRANTED: &str = "AccessGranted";
     /// The spec can work, or names the field that cannot.
     pub const CONFIG_VALID: &str = "ConfigValid";
     /// Pods are being replaced or added.

@@ -2,7 +2,7 @@
 
 use crds::{config::Role, problem::Problem};
 
-use super::{Fact, Input, Observed, Outcome, Trouble, condition, way};
+use super::{Access, Fact, Input, Observed, Outcome, Trouble, condition, way};
 use crate::validate::Refusal;
 
 /// The API's limit is 32768; a person's is less.
@@ -19,6 +19,7 @@ pub(super) fn of(input: &Input<'_>, applied: Option<i64>) -> Vec<Fact> {
         config_valid(input, applied),
         way::reachable(input),
     ];
+    facts.extend(access(input));
     if is_stalled {
         facts.push(Fact { type_: condition::STALLED, status: "True", ..ready });
     } else if ready.status != "True" && !matches!(input.outcome, Outcome::Refused(Refusal::Paused)) {
@@ -89,6 +90,21 @@ fn unready(input: &Input<'_>, seen: &Observed) -> Option<(String, String)> {
         .then(|| (reason.to_owned(), format!("{ready} of {} {role} pods are ready", workload.desired)))
 }
 
+/// Absent where nobody asks the API server.
+fn access(input: &Input<'_>) -> Option<Fact> {
+    let fact = |is_true, reason: &str, message| fact(condition::ACCESS_GRANTED, is_true, reason, message);
+    match input.access {
+        Access::NotAsked => None,
+        Access::Given => Some(fact(true, "Bound", "collectors may read what they ask the API server for".to_owned())),
+        Access::Failed { cause } => Some(fact(false, "NotBound", failed(cause))),
+        Access::OfOthers => {
+            let message = "collectors ask the API server for objects of all namespaces. This operator looks after some \
+                           namespaces and can neither give that right nor see it: the chart's podReaders gives it";
+            Some(Fact { status: "Unknown", ..fact(false, "NotOurs", message.to_owned()) })
+        }
+    }
+}
+
 fn config_valid(input: &Input<'_>, applied: Option<i64>) -> Fact {
     match &input.outcome {
         Outcome::Refused(refusal @ Refusal::Invalid(_)) => refused(condition::CONFIG_VALID, refusal, applied),
@@ -135,7 +151,10 @@ fn degraded(input: &Input<'_>, applied: Option<i64>) -> Fact {
             Some(Trouble { reason, message, .. }) => fact(condition::DEGRADED, true, reason, message.clone()),
             None => match way::trouble(input) {
                 Some((reason, message)) => fact(condition::DEGRADED, true, &reason, message),
-                None => fact(condition::DEGRADED, false, "AsDesired", "nothing is wrong".to_owned()),
+                None => match input.access {
+                    Access::Failed { cause } => fact(condition::DEGRADED, true, "AccessNotGranted", failed(cause)),
+                    _ => fact(condition::DEGRADED, false, "AsDesired", "nothing is wrong".to_owned()),
+                },
             },
         },
     }

@@ -35,7 +35,16 @@ fn gateway(workload: Workload, pods: pods::Summary) -> Observed {
 
 fn made(outcome: Outcome<'_>, observed: &[Observed], previous: Option<&Status>) -> Status {
     let now = NOW.parse().unwrap();
-    status(&Input { name: "main", namespace: "ns", generation: 7, previous, outcome, observed, now })
+    status(&Input {
+        name: "main",
+        namespace: "ns",
+        generation: 7,
+        previous,
+        outcome,
+        observed,
+        access: &Access::NotAsked,
+        now,
+    })
 }
 
 fn told<'a>(status: &'a Status, type_: &str) -> Option<(&'a str, &'a str, &'a str)> {
