@@ -36,6 +36,8 @@ pub enum Transport {
     Http,
     /// Made here, of what a file holds.
     File,
+    /// Made here, of what was measured.
+    Scrape,
 }
 
 impl Transport {
@@ -44,6 +46,7 @@ impl Transport {
             Self::Grpc => "grpc",
             Self::Http => "http",
             Self::File => "file",
+            Self::Scrape => "scrape",
         }
     }
 }

@@ -20,15 +20,15 @@ use crate::{
     settings::Settings,
 };
 
-mod files;
 mod line;
 mod signals;
 mod sockets;
+mod sources;
 
-use files::{read_files, start_files};
 use line::start_line;
 use signals::Signals;
 use sockets::{start_admin, start_sockets};
+use sources::Sources;
 
 /// Runs a collector until it is told to stop.
 ///
@@ -54,13 +54,14 @@ pub async fn run(settings: Settings) -> Result<()> {
         line: (outlet(settings.config.role) == Outlet::ClickHouse).then(|| Arc::clone(&metrics.progress)),
         stopping,
     };
-    let made =
-        deliver::Outlet { deliveries: line.deliveries.clone(), budget: budget.clone(), stopping: draining.clone() };
-    let files = read_files(&settings, made, &mut registry);
+    let sources = {
+        let (deliveries, budget, stopping) = (line.deliveries.clone(), budget.clone(), draining.clone());
+        Sources::new(&settings, &deliver::Outlet { deliveries, budget, stopping }, &mut registry)
+    };
     let intake = Intake::new(line.deliveries, budget, ahead, settings.request_limit, metrics);
     let mut admin = start_admin(&settings, health, registry).await?;
     let mut sockets = start_sockets(&settings, intake, draining).await?;
-    start_files(&settings, files, &mut sockets)?;
+    sources.start(&settings, &mut sockets)?;
     tracing::info!(role = settings.config.role.as_str(), budget = settings.memory_budget, "collector started");
 
     signals.stop().await;

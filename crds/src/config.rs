@@ -17,6 +17,7 @@ mod check;
 mod clickhouse;
 mod client;
 mod container_logs;
+mod host_metrics;
 mod kubernetes;
 mod receivers;
 mod schema;
@@ -26,6 +27,7 @@ pub use check::{clickhouse_endpoint_problem, database_problem, receivers::is_saf
 pub use clickhouse::{ClickHouse, Retention};
 pub use client::ClientTls;
 pub use container_logs::{ContainerLogs, Namespaces, StartAt};
+pub use host_metrics::HostMetrics;
 pub use kubernetes::{Kubernetes, KubernetesApi, KubernetesAttributes};
 pub use receivers::{Auth, Cors, Oidc, Otlp, Receivers, Tls};
 pub use schema::Schema;

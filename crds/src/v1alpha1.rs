@@ -23,7 +23,7 @@ mod spool;
 mod status;
 mod workload;
 
-pub use agent::{Agent, ContainerLogs, Forward};
+pub use agent::{Agent, ContainerLogs, Forward, HostMetrics};
 pub use clickhouse::{ClickHouse, Credentials};
 pub use gateway::Gateway;
 pub use ingress::Ingress;

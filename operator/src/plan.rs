@@ -170,7 +170,7 @@ pub struct Mount {
     pub files: Vec<(String, String)>,
 }
 
-/// A folder of the node. Pods that see one run as root: what is in it is root's.
+/// A folder of the node.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodeFolder {
     /// Of the volume.
@@ -179,6 +179,10 @@ pub struct NodeFolder {
     pub in_pod: String,
     /// The pods write into it, and it is made where it is absent.
     pub is_written: bool,
+    /// Only root can read what is in it, so the pods are root's.
+    pub is_roots: bool,
+    /// The pods see what is mounted below it later.
+    pub follows_mounts: bool,
 }
 
 /// An object and the version of it that was looked at.

@@ -9,6 +9,7 @@ mod destination;
 mod engine;
 mod environment;
 mod forward;
+mod host_metrics;
 mod insert;
 mod insert_tls;
 mod metrics;

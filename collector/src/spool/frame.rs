@@ -238,6 +238,7 @@ const fn transport_code(transport: Transport) -> u8 {
         Transport::Grpc => 1,
         Transport::Http => 2,
         Transport::File => 3,
+        Transport::Scrape => 4,
     }
 }
 
@@ -246,6 +247,7 @@ const fn read_transport(code: u8) -> Option<Transport> {
         1 => Some(Transport::Grpc),
         2 => Some(Transport::Http),
         3 => Some(Transport::File),
+        4 => Some(Transport::Scrape),
         _ => None,
     }
 }

@@ -11,6 +11,7 @@ use crate::{
 
 mod container_logs;
 pub(super) mod receivers;
+mod scrapes;
 
 /// The longest a sender may be held: SDKs give up after 10 s by default.
 const LONGEST_BLOCK_AGE: Duration = Duration::seconds(5);
@@ -26,6 +27,7 @@ pub(super) fn problems(config: &CollectorConfig) -> Vec<Problem> {
     outlets(config, &mut found);
     receivers::problems(&config.receivers.otlp, &mut found);
     container_logs::problems(config, &mut found);
+    scrapes::problems(config, &mut found);
     if let Some(clickhouse) = &config.clickhouse {
         destination(clickhouse, &mut found);
     }

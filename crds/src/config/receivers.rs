@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{any_address, container_logs::ContainerLogs};
+use super::{any_address, container_logs::ContainerLogs, host_metrics::HostMetrics};
 use crate::quantity::Duration;
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -14,6 +14,9 @@ pub struct Receivers {
     /// The logs of the node's containers. Absent: none. Only an agent reads them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container_logs: Option<ContainerLogs>,
+    /// What the node itself does. Absent: not measured. Only an agent measures it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_metrics: Option<HostMetrics>,
 }
 
 /// The OTLP receiver, <https://opentelemetry.io/docs/specs/otlp/>.

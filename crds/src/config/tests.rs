@@ -152,6 +152,17 @@ receivers:
 }
 
 #[test]
+fn measuring_is_for_agents_and_its_mistakes_are_named() {
+    let receivers = "receivers: {hostMetrics: {interval: 500ms, rootDirectory: hostfs}}";
+    let agent =
+        CollectorConfig::from_yaml(&format!("role: agent\nforward: {{endpoint: 'http://g:4317'}}\n{receivers}"));
+    assert_eq!(fields(&agent.unwrap()), ["receivers.hostMetrics.interval", "receivers.hostMetrics.rootDirectory"]);
+    let mut gateway = gateway();
+    gateway.receivers.host_metrics = Some(HostMetrics { interval: "2h".parse().unwrap(), ..HostMetrics::default() });
+    assert_eq!(fields(&gateway), ["receivers.hostMetrics", "receivers.hostMetrics.interval"]);
+}
+
+#[test]
 fn an_issuer_is_believed_over_tls_or_on_this_machine() {
     for issuer in ["https://issuer.example/realms/a", "http://127.0.0.1:8080", "http://localhost/x", "http://[::1]:80"]
     {

@@ -26,6 +26,10 @@ pub struct Agent {
     /// files are root's, and see the node's /var/log/pods and a folder of /var/lib/clickstack for their positions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container_logs: Option<ContainerLogs>,
+    /// Measure what the node does: processors, memory, disks, filesystems, network, processes. Present: on. Agents then
+    /// see the whole filesystem of the node, mounted read-only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_metrics: Option<HostMetrics>,
     /// Ask the API server for the pods of the node, and add what they say to their container logs: workload, service,
     /// image, and the labels and annotations named here. Present: on. The operator lets the agents' ServiceAccount list and
     /// watch the pods of all namespaces; one that is limited to namespaces cannot, and the chart's `podReaders` does.
@@ -60,6 +64,15 @@ pub struct ContainerLogs {
     /// The longest text of a record; what is beyond is dropped, and its length told in the record. Absent: 256Ki.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_line_bytes: Option<ByteSize>,
+}
+
+/// How the node is measured.
+#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct HostMetrics {
+    /// Between two measurements, 1s … 1h. Absent: 30s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Duration>,
 }
 
 /// How agents pass deliveries on.

@@ -204,11 +204,11 @@ fn from_field(name: &str, path: &str) -> EnvVar {
     }
 }
 
-/// The restricted Pod Security Standard; or root, without any capability, where folders of the node are seen: the files
-/// of the kubelet are readable to root alone.
+/// The restricted Pod Security Standard; or root, without any capability, where folders of the node are seen that are
+/// readable to root alone, as those of the kubelet.
 fn pod_security(pod: &plan::Pod) -> PodSecurityContext {
     let seccomp = SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() };
-    let is_root = !pod.node_folders.is_empty();
+    let is_root = pod.node_folders.iter().any(|folder| folder.is_roots);
     let user = if is_root { 0 } else { USER };
     PodSecurityContext {
         run_as_non_root: (!is_root).then_some(true),

@@ -3,7 +3,10 @@
 
 use crds::{
     config::{self, CollectorConfig, Role},
-    v1alpha1::{Agent, Auth, Authority, ClickHouse, ClickStackCollectorSpec, ClientTls, ContainerLogs, Gateway, Otlp},
+    v1alpha1::{
+        Agent, Auth, Authority, ClickHouse, ClickStackCollectorSpec, ClientTls, ContainerLogs, Gateway, HostMetrics,
+        Otlp,
+    },
 };
 
 use super::spool;
@@ -38,11 +41,14 @@ pub(super) fn agent(name: &str, namespace: &str, spec: &ClickStackCollectorSpec,
     let mut mounts = Mounts::default();
     let forward = outlet(name, namespace, spec, agent, &mut mounts);
     let container_logs = agent.container_logs.as_ref().map(container_logs);
-    let node_folders = container_logs.iter().flat_map(|logs| log_folders(name, namespace, logs)).collect();
+    let host_metrics = agent.host_metrics.as_ref().map(host_metrics);
+    let logs = container_logs.iter().flat_map(|logs| log_folders(name, namespace, logs));
+    let node_folders = logs.chain(host_metrics.iter().map(root_folder)).collect();
     let config = CollectorConfig {
         forward: Some(forward),
         receivers: config::Receivers {
             container_logs,
+            host_metrics,
             ..receivers(agent.otlp.as_ref(), agent.auth.as_ref(), &mut mounts)
         },
         kubernetes: kubernetes(spec.cluster_name.as_ref(), agent),
@@ -99,10 +105,32 @@ fn container_logs(wanted: &ContainerLogs) -> config::ContainerLogs {
 /// Positions have a folder for each resource: the agents of two must not share them.
 fn log_folders(name: &str, namespace: &str, logs: &config::ContainerLogs) -> [NodeFolder; 2] {
     let (pods, state) = (logs.directory.clone(), logs.state_directory.clone());
-    [
-        NodeFolder { name: "pod-logs", on_node: pods.clone(), in_pod: pods, is_written: false },
-        NodeFolder { name: "state", on_node: format!("{state}/{namespace}/{name}"), in_pod: state, is_written: true },
-    ]
+    let folder = |name, on_node, in_pod, is_written| NodeFolder {
+        name,
+        on_node,
+        in_pod,
+        is_written,
+        is_roots: true,
+        follows_mounts: false,
+    };
+    [folder("pod-logs", pods.clone(), pods, false), folder("state", format!("{state}/{namespace}/{name}"), state, true)]
+}
+
+fn host_metrics(wanted: &HostMetrics) -> config::HostMetrics {
+    let defaults = config::HostMetrics::default();
+    config::HostMetrics { interval: wanted.interval.unwrap_or(defaults.interval), ..defaults }
+}
+
+/// What is read below it, everybody may read.
+fn root_folder(host: &config::HostMetrics) -> NodeFolder {
+    NodeFolder {
+        name: "host",
+        on_node: "/".to_owned(),
+        in_pod: host.root_directory.clone(),
+        is_written: false,
+        is_roots: false,
+        follows_mounts: true,
+    }
 }
 
 fn destination(clickhouse: &ClickHouse, mounts: &mut Mounts) -> config::ClickHouse {

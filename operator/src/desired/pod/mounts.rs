@@ -50,6 +50,7 @@ pub(super) fn of_node(folder: &NodeFolder) -> VolumeMount {
         name: folder.name.to_owned(),
         mount_path: folder.in_pod.clone(),
         read_only: (!folder.is_written).then_some(true),
+        mount_propagation: folder.follows_mounts.then(|| "HostToContainer".to_owned()),
         ..VolumeMount::default()
     }
 }

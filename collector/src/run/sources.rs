@@ -1,0 +1,70 @@
+//! What a collector reads and measures by itself, built and started: comes in the settings and where deliveries go,
+//! goes out tasks that end when the last of it is answered for. Must not hold logic: each receiver has its own.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use prometheus_client::registry::Registry;
+use tokio::task::JoinSet;
+
+use crate::{
+    cluster::{self, Pods, Rules, Watch},
+    receive::{
+        container_logs::{self, Receiver},
+        deliver::Outlet,
+        host_metrics::Host,
+        scrape::{self, Scraper},
+    },
+    settings::Settings,
+};
+
+/// Sources, before they run.
+pub(super) struct Sources {
+    logs: Option<Receiver>,
+    host: Option<Scraper>,
+}
+
+impl Sources {
+    /// Their metrics must be known before the registry is given away.
+    pub(super) fn new(settings: &Settings, outlet: &Outlet, registry: &mut Registry) -> Self {
+        let receivers = &settings.config.receivers;
+        let logs = receivers.container_logs.as_ref().map(|_| Receiver {
+            outlet: outlet.clone(),
+            metrics: Arc::new(container_logs::Metrics::new(registry)),
+            pods: watch_pods(settings, registry),
+        });
+        let host = receivers.host_metrics.as_ref().map(|config| Scraper {
+            outlet: outlet.clone(),
+            interval: config.interval.0,
+            metrics: Arc::new(scrape::Metrics::new(registry)),
+        });
+        Self { logs, host }
+    }
+
+    pub(super) fn start(self, settings: &Settings, tasks: &mut JoinSet<()>) -> Result<()> {
+        let receivers = &settings.config.receivers;
+        if let (Some(config), Some(receiver)) = (&receivers.container_logs, self.logs) {
+            let is_done = receiver.start(config, &settings.node)?;
+            tasks.spawn(async move {
+                let _ = is_done.await;
+            });
+        }
+        if let (Some(config), Some(scraper)) = (&receivers.host_metrics, self.host) {
+            tasks.spawn(scraper.run(Host::new(config, &settings.node)));
+        }
+        Ok(())
+    }
+}
+
+/// What is known of the node's pods, kept true beside everything else.
+fn watch_pods(settings: &Settings, registry: &mut Registry) -> Option<Pods> {
+    let attributes = settings.config.kubernetes.as_ref()?.attributes.as_ref()?;
+    let (Some(api), Some(node)) = (settings.kubernetes_api.clone(), settings.node.name.clone()) else {
+        tracing::warn!("kubernetes.attributes has no effect: this is no pod of Kubernetes, or NODE_NAME is not set");
+        return None;
+    };
+    let rules = Rules { labels: attributes.labels.clone(), annotations: attributes.annotations.clone() };
+    let (pods, metrics) = (Pods::default(), Arc::new(cluster::Metrics::new(registry)));
+    tokio::spawn(Watch { api, node, rules, pods: pods.clone(), metrics }.run());
+    Some(pods)
+}

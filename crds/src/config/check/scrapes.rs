@@ -1,0 +1,31 @@
+//! The meaning of the sections of `receivers` that measure: what the types cannot rule out.
+//!
+//! Comes in: the whole document, for only an agent measures. Goes out: every [`Problem`] of the sections.
+
+use super::super::{CollectorConfig, Role};
+use crate::{problem::Problem, quantity::Duration};
+
+/// Less is a load of its own, more is no measurement.
+const INTERVALS: [Duration; 2] = [Duration::seconds(1), Duration::seconds(3600)];
+
+pub(super) fn problems(config: &CollectorConfig, found: &mut Vec<Problem>) {
+    if let Some(host) = &config.receivers.host_metrics {
+        section("receivers.hostMetrics", config.role, host.interval, found);
+        if !host.root_directory.starts_with('/') {
+            let message = format!("{:?} is no absolute path; begin it with /", host.root_directory);
+            found.push(Problem::new("receivers.hostMetrics.rootDirectory", message));
+        }
+    }
+}
+
+fn section(field: &str, role: Role, interval: Duration, found: &mut Vec<Problem>) {
+    if role != Role::Agent {
+        let message = format!("role {} does not measure nodes; remove the section", role.as_str());
+        found.push(Problem::new(field, message));
+    }
+    let [shortest, longest] = INTERVALS;
+    if interval < shortest || interval > longest {
+        let message = format!("{interval} is outside {shortest} … {longest}");
+        found.push(Problem::new(format!("{field}.interval"), message));
+    }
+}
