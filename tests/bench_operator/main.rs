@@ -52,6 +52,10 @@ struct Measured {
     settle_s: f64,
     children_per_resource: f64,
     writes_per_resource: f64,
+    /// Of the operator, whatever for.
+    requests_per_resource: f64,
+    /// Of the operator's process, until everything has settled.
+    cpu_ms_per_resource: f64,
     writes_at_restart: usize,
     writes_at_rest: usize,
     cpu_percent_at_rest: f64,
@@ -93,13 +97,14 @@ async fn measure(resources: usize, rest: u64) -> anyhow::Result<Measured> {
     let is_child = |request: &&Request| request.is_write() && request.resource != "clickstackcollectors";
     let is_made = |request: &&Request| is_child(request) && request.verb == "patch" && request.code == 201;
     let children: Vec<_> = made.iter().filter(is_made).collect();
+    let pid = operator.process().pid();
+    let cpu_until_settled = cost::cpu_seconds(pid)?;
     let p99 = histogram::quantile(&operator.metrics().await?, "clickstack_operator_reconcile_duration_seconds", 0.99);
     let creations = made.iter().filter(|request| request.user == User::Admin.name());
     let begun = creations.map(|request| seconds(&request.at)).fold(f64::INFINITY, f64::min);
     let last =
         |requests: &[&Request]| requests.iter().map(|request| seconds(&request.at)).fold(begun, f64::max) - begun;
 
-    let pid = operator.process().pid();
     let cpu = cost::cpu_seconds(pid)?;
     tokio::time::sleep(Duration::from_secs(rest)).await;
     let cpu = cost::cpu_seconds(pid)? - cpu;
@@ -113,12 +118,15 @@ async fn measure(resources: usize, rest: u64) -> anyhow::Result<Measured> {
     let at_restart = restarted(before, &operator, resources).await?;
     operator.stop().await?;
     let whole = resources as f64;
+    let asked = made.iter().filter(|request| request.user == User::Operator.name() && request.resource != "leases");
     Ok(Measured {
         resources,
         children_s: last(&children),
         settle_s: last(&writes),
         children_per_resource: children.len() as f64 / whole,
         writes_per_resource: writes.len() as f64 / whole,
+        requests_per_resource: asked.count() as f64 / whole,
+        cpu_ms_per_resource: cpu_until_settled * 1e3 / whole,
         writes_at_restart: at_restart,
         writes_at_rest: at_rest.iter().filter(|request| request.is_write()).count(),
         cpu_percent_at_rest: cpu / rest as f64 * 100.0,
