@@ -15,7 +15,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::budget::Permit;
+use crate::{budget::Permit, record::Malformed};
 
 /// What a sender is told.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -40,6 +40,11 @@ impl Outcome {
 
     pub const fn retry() -> Self {
         Self::Retry { after: RETRY_AFTER }
+    }
+
+    /// A request that cannot be read: refused for good.
+    pub fn malformed(malformed: Malformed) -> Self {
+        Self::Reject(format!("the request is not a valid OTLP message: {malformed}").into())
     }
 
     /// The outcome of a whole from those of two parts: only what both can stand for is promised.

@@ -8,7 +8,7 @@ use tokio::sync::mpsc::OwnedPermit;
 use crate::{
     ack::Ack,
     budget::Permit,
-    making::{Making, Receipt, Seq},
+    making::{Making, Passage, Receipt, Seq},
     record::Malformed,
     signal::Signal,
     table::{Block, Table},
@@ -104,6 +104,16 @@ pub trait Source {
     /// Which rows of a kept delivery stand in a block that was made before.
     fn is_made(&self, _seq: Seq, _block: (Table, u64)) -> bool {
         false
+    }
+
+    /// Whether a kept delivery was handed on whole before, and is answered for.
+    fn is_passed(&self, _seq: Seq) -> bool {
+        false
+    }
+
+    /// A kept delivery is handed on whole; the duty says what has become of it.
+    fn hand_on(&mut self, seq: Seq) -> Passage {
+        Passage::to_nobody(seq)
     }
 
     /// A kept delivery has been dealt with. `open` is the first one that has rows in an open block.

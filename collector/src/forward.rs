@@ -44,7 +44,7 @@ pub struct Forwarder {
     pub token: Option<Token>,
     /// How long one try may take.
     pub timeout: Duration,
-    /// How long a delivery is tried.
+    /// How long a delivery is tried that nobody keeps; one that is kept is tried until it is delivered.
     pub retry_for: Duration,
     pub metrics: Arc<Pipeline>,
 }
@@ -65,15 +65,16 @@ impl Forwarder {
     }
 
     async fn deliver(&self, delivery: Delivery) {
-        let Delivery { signal, body, ack, turn, .. } = delivery;
+        let Delivery { signal, body, ack, turn, kept, .. } = delivery;
         // Nothing is opened here: how many bodies are held is for the budget alone.
         drop(turn);
-        let outcome = self.forward_until(signal, body, Instant::now() + self.retry_for).await;
+        let deadline = kept.is_none().then(|| Instant::now() + self.retry_for);
+        let outcome = self.forward_until(signal, body, deadline).await;
         self.metrics.forwarded(&outcome);
         ack.settle(outcome);
     }
 
-    async fn forward_until(&self, signal: Signal, body: Bytes, deadline: Instant) -> Outcome {
+    async fn forward_until(&self, signal: Signal, body: Bytes, deadline: Option<Instant>) -> Outcome {
         let mut pause = BACKOFF.0;
         loop {
             let outcome = match self.try_once(signal, body.clone()).await {
@@ -85,7 +86,7 @@ impl Forwarder {
             };
             let Outcome::Retry { after } = outcome else { return outcome };
             pause = pause.max(after);
-            if Instant::now() + pause >= deadline {
+            if deadline.is_some_and(|deadline| Instant::now() + pause >= deadline) {
                 return Outcome::Retry { after: after.max(RETRY_AFTER) };
             }
             tokio::time::sleep(pause).await;

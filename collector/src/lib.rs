@@ -5,6 +5,8 @@
 //!    ↑       64                                                1        │ 16 in hand
 //!    └──────────────────────── Outcome ◄── ack ◄────────────────────────┘
 //! receive ─Delivery→ forward → gateway                                           agent: sockets and log files
+//!
+//! receive ─Delivery→ spool ─Delivery→ assemble or relay ─ …                      with a spool
 //! ```
 
 // nouns every stage shares
@@ -25,6 +27,7 @@ pub mod decode;
 pub mod forward;
 pub mod insert;
 pub mod receive;
+pub mod relay;
 pub mod spool;
 pub mod transform;
 

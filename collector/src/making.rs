@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::table::Table;
+use crate::{ack::Outcome, table::Table};
 
 /// The number of a delivery in its spool; never used twice.
 pub type Seq = u64;
@@ -75,8 +75,16 @@ pub struct Receipt {
     notices: Option<UnboundedSender<Notice>>,
 }
 
-/// A block and what became of it. One for each block in hand, of which there are few.
-pub type Notice = (Making, Fate);
+/// What the spool is told of what it has handed out.
+#[derive(Debug)]
+pub enum Notice {
+    /// A block and what became of it. One for each block in hand, of which there are few.
+    Block(Making, Fate),
+    /// A delivery that was handed on whole is answered for by somebody else.
+    Passed(Seq),
+    /// A delivery that was handed on whole is refused for good, for this reason.
+    Unstorable(Seq, String),
+}
 
 impl Receipt {
     pub const fn new(making: Making, notices: UnboundedSender<Notice>) -> Self {
@@ -91,7 +99,39 @@ impl Receipt {
     pub fn tell(self, fate: Fate) {
         if let Some(notices) = self.notices {
             // A spool that is gone is gone with the process, and the next one finds the block still to be stored.
-            let _ = notices.send((self.making, fate));
+            let _ = notices.send(Notice::Block(self.making, fate));
+        }
+    }
+}
+
+/// The duty to tell the spool what became of a delivery that was handed on whole. Forgotten, the delivery stays in the
+/// spool and is handed on by the next process.
+#[derive(Debug)]
+pub struct Passage {
+    seq: Seq,
+    notices: Option<UnboundedSender<Notice>>,
+}
+
+impl Passage {
+    pub const fn new(seq: Seq, notices: UnboundedSender<Notice>) -> Self {
+        Self { seq, notices: Some(notices) }
+    }
+
+    /// Where there is no spool.
+    pub const fn to_nobody(seq: Seq) -> Self {
+        Self { seq, notices: None }
+    }
+
+    pub fn tell(self, outcome: Outcome) {
+        let notice = match outcome {
+            Outcome::Delivered { .. } => Notice::Passed(self.seq),
+            Outcome::Reject(reason) => Notice::Unstorable(self.seq, reason.into_owned()),
+            Outcome::TooLarge => Notice::Unstorable(self.seq, "it is larger than the gateway takes".to_owned()),
+            // Only a process that ends gives up what it keeps.
+            Outcome::Retry { .. } => return,
+        };
+        if let Some(notices) = self.notices {
+            let _ = notices.send(notice);
         }
     }
 }

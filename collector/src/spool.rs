@@ -43,7 +43,8 @@ mod writer;
 
 use coverage::Coverage;
 use dead::DeadLetters;
-use disk::{Disk, Folder};
+pub use disk::Disk;
+use disk::Folder;
 pub use feed::Feed;
 use feed::Shared;
 use frame::PAGE;

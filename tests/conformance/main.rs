@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod agent_spool;
 mod auth;
 mod bad_input;
 mod container_logs;

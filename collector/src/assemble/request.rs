@@ -56,9 +56,7 @@ impl From<Malformed> for Refused {
 impl From<Refused> for Outcome {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Malformed(malformed) => {
-                Self::Reject(format!("the request is not a valid OTLP message: {malformed}").into())
-            }
+            Refused::Malformed(malformed) => Self::malformed(malformed),
             Refused::Growth => Self::TooLarge,
         }
     }

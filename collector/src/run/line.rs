@@ -4,7 +4,7 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, Result, bail};
-use crds::config::{ClickHouse, Forward};
+use crds::config::{ClickHouse, Forward, Spool};
 use prometheus_client::registry::Registry;
 use tokio::{
     runtime::Handle,
@@ -18,10 +18,11 @@ use crate::{
     forward::{Forwarder, peers::Peers, token::Token},
     insert::{Client, Inserter, Reach},
     metrics::Pipeline,
+    relay::Relay,
     role::{Outlet, outlet},
     schema::{Schema, State},
     settings::Settings,
-    spool,
+    spool::{self, Disk, Writer},
     table::Layouts,
 };
 
@@ -50,7 +51,7 @@ pub(super) fn start_line(
 ) -> Result<Line> {
     match (outlet(settings.config.role), &settings.config.clickhouse, &settings.config.forward) {
         (Outlet::ClickHouse, Some(clickhouse), _) => start_inserting(settings, clickhouse, metrics, blocks, registry),
-        (Outlet::Gateway, _, Some(forward)) => start_forwarding(forward, metrics),
+        (Outlet::Gateway, _, Some(forward)) => start_forwarding(settings, forward, metrics, blocks, registry),
         _ => bail!("the role has no outlet; check the configuration with check-config"),
     }
 }
@@ -93,20 +94,26 @@ fn start_inserting(
             done
         }
         Some(spool) => {
-            let options =
-                spool::Options { directory: Path::new(&spool.directory), size: spool.size.0, check: assemble::check };
-            let (writer, feed) = spool::open(&options, delivered, registry)?;
+            let (writer, feed) = spool::open(&options(spool), delivered, registry)?;
             start_thread("assemble", move || assemble::run(assembler, feed, &outlet))?;
-            let (kept, is_kept) = oneshot::channel();
-            start_thread("spool", move || {
-                writer.run(&runtime);
-                let _ = kept.send(());
-            })?;
-            // The writer ends after the line and the outlet.
-            is_kept
+            start_writer(writer, runtime)?
         }
     };
     Ok(Line { deliveries, destination: Some(destination), reach: Some(reach), done })
+}
+
+fn options(spool: &Spool) -> spool::Options<'_> {
+    spool::Options { directory: Path::new(&spool.directory), size: spool.size.0, check: assemble::check }
+}
+
+/// The writer ends after the line and the outlet.
+fn start_writer<D: Disk>(writer: Writer<D>, runtime: Handle) -> Result<oneshot::Receiver<()>> {
+    let (kept, is_kept) = oneshot::channel();
+    start_thread("spool", move || {
+        writer.run(&runtime);
+        let _ = kept.send(());
+    })?;
+    Ok(is_kept)
 }
 
 fn start_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
@@ -114,7 +121,13 @@ fn start_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> 
     thread.with_context(|| format!("cannot start the thread {name}")).map(drop)
 }
 
-fn start_forwarding(forward: &Forward, metrics: &Arc<Pipeline>) -> Result<Line> {
+fn start_forwarding(
+    settings: &Settings,
+    forward: &Forward,
+    metrics: &Arc<Pipeline>,
+    room: Budget,
+    registry: &mut Registry,
+) -> Result<Line> {
     let peers = Peers::new(&forward.endpoint, forward.tls.as_ref()).context("cannot know gateways")?;
     tokio::spawn(peers.clone().watch());
     let forwarder = Forwarder {
@@ -124,8 +137,18 @@ fn start_forwarding(forward: &Forward, metrics: &Arc<Pipeline>) -> Result<Line> 
         retry_for: forward.retry_for.0,
         metrics: Arc::clone(metrics),
     };
+    let (to_forwarder, forwarded) = mpsc::channel(DELIVERIES);
+    let done = finishing(forwarder.run(forwarded));
+    let Some(spool) = &settings.config.spool else {
+        return Ok(Line { deliveries: to_forwarder, destination: None, reach: None, done });
+    };
     let (deliveries, delivered) = mpsc::channel(DELIVERIES);
-    Ok(Line { deliveries, destination: None, reach: None, done: finishing(forwarder.run(delivered)) })
+    let (writer, feed) = spool::open(&options(spool), delivered, registry)?;
+    let (runtime, metrics) = (Handle::current(), Arc::clone(metrics));
+    let relay = Relay { deliveries: to_forwarder, room, check: assemble::check, runtime, metrics };
+    start_thread("relay", move || relay.run(feed))?;
+    let done = start_writer(writer, Handle::current())?;
+    Ok(Line { deliveries, destination: None, reach: None, done })
 }
 
 /// Runs a stage and tells when it has ended.

@@ -35,9 +35,14 @@ impl Coverage {
         self.last.is_some_and(|last| seq <= last)
     }
 
+    /// Whether nothing of this delivery is to be done any more.
+    pub fn has_passed(&self, seq: Seq) -> bool {
+        self.passed.contains(&seq)
+    }
+
     pub fn has(&self, seq: Seq, block: (Table, u64)) -> bool {
         self.reaches(seq)
-            && (self.passed.contains(&seq)
+            && (self.has_passed(seq)
                 || self
                     .blocks
                     .get(&block)

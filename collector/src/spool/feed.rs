@@ -19,7 +19,7 @@ use super::{
 use crate::{
     ack::Ack,
     delivery::{Delivery, Next, Source},
-    making::{ALL_RECORDS, ENCODER, Making, Name, Notice, Receipt, Seq},
+    making::{ALL_RECORDS, ENCODER, Making, Name, Notice, Passage, Receipt, Seq},
     metrics::SpoolMetrics,
     signal::Signal,
     table::{Block, Table},
@@ -213,6 +213,15 @@ impl<F: DiskFile> Source for Feed<F> {
 
     fn is_made(&self, seq: Seq, block: (Table, u64)) -> bool {
         self.coverage.has(seq, block)
+    }
+
+    fn is_passed(&self, seq: Seq) -> bool {
+        self.coverage.has_passed(seq)
+    }
+
+    fn hand_on(&mut self, seq: Seq) -> Passage {
+        self.shared.lock().progress.hold(seq);
+        Passage::new(seq, self.notices.clone())
     }
 
     fn assembled(&mut self, seq: Seq, open: Option<Seq>) {

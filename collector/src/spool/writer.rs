@@ -103,6 +103,20 @@ pub(super) struct Promised {
     again: Vec<Making>,
 }
 
+impl Promised {
+    /// Nothing of a block is to be done any more.
+    fn done(&mut self, making: &Making) {
+        self.entries.push(Entry::Done(making.name.number));
+        self.released.push(*making.deliveries.start());
+    }
+
+    /// Nothing of a delivery is to be done any more.
+    fn passed(&mut self, seq: Seq) {
+        self.entries.push(Entry::Passed(seq));
+        self.released.push(seq);
+    }
+}
+
 impl Batch {
     fn is_empty(&self) -> bool {
         self.deliveries.is_empty() && self.orders.is_empty() && self.notices.is_empty()
@@ -206,7 +220,7 @@ impl<D: Disk> Writer<D> {
                     self.owed.push(Entry::Passed(seq));
                     self.shared.lock().told.insert(seq);
                 }
-                Outcome::Reject(format!("the request is not a valid OTLP message: {malformed}").into())
+                Outcome::malformed(malformed)
             }
         };
         delivery.ack.settle(outcome);
@@ -214,8 +228,8 @@ impl<D: Disk> Writer<D> {
 
     fn deal_with(&mut self, batch: Batch) {
         let mut promised = Promised { entries: std::mem::take(&mut self.owed), ..Promised::default() };
-        for (making, fate) in batch.notices {
-            self.note(making, &fate, &mut promised);
+        for notice in batch.notices {
+            self.note(notice, &mut promised);
         }
         for order in batch.orders {
             self.obey(order, &mut promised);
@@ -238,15 +252,16 @@ impl<D: Disk> Writer<D> {
         self.broken_until.is_some_and(|until| Instant::now() < until)
     }
 
-    fn note(&mut self, making: Making, fate: &Fate, promised: &mut Promised) {
-        match fate {
-            Fate::Stored => {
+    fn note(&mut self, notice: Notice, promised: &mut Promised) {
+        match notice {
+            Notice::Block(making, Fate::Stored) => {
                 promised.again.extend(self.parked.stored(making.table));
-                promised.entries.push(Entry::Done(making.name.number));
-                promised.released.push(*making.deliveries.start());
+                promised.done(&making);
             }
-            Fate::Again => self.parked.park(making, Instant::now()),
-            Fate::Refused(code) => self.refused(making, *code, promised),
+            Notice::Block(making, Fate::Again) => self.parked.park(making, Instant::now()),
+            Notice::Block(making, Fate::Refused(code)) => self.refused(making, code, promised),
+            Notice::Passed(seq) => promised.passed(seq),
+            Notice::Unstorable(seq, reason) => self.bury(seq, reason, promised),
         }
     }
 

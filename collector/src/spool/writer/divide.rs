@@ -40,8 +40,7 @@ impl<D: Disk> Writer<D> {
         }
         let part = Part::Record(*making.records.start());
         if self.write_letter(&kept, part, Some(making.table.name()), &reason) {
-            promised.entries.push(Entry::Done(making.name.number));
-            promised.released.push(seq);
+            promised.done(&making);
         } else {
             self.parked.park(making, Instant::now());
         }
@@ -51,8 +50,7 @@ impl<D: Disk> Writer<D> {
     pub(super) fn bury(&mut self, seq: Seq, reason: String, promised: &mut Promised) {
         let is_written = self.kept(seq).is_some_and(|kept| self.write_letter(&kept, Part::Whole, None, &reason));
         if is_written {
-            promised.entries.push(Entry::Passed(seq));
-            promised.released.push(seq);
+            promised.passed(seq);
         } else {
             self.unburied.push((seq, reason));
         }
