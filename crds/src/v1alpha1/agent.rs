@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Auth, ClientTls, Otlp, PodSettings, UpdateStrategy};
+use super::{AgentSpool, Auth, ClientTls, Otlp, PodSettings, UpdateStrategy};
 use crate::{
     config::{KubernetesAttributes, Limits, Namespaces, Shutdown, StartAt},
     quantity::{ByteSize, Duration},
@@ -38,6 +38,10 @@ pub struct Agent {
     /// How deliveries are passed on to gateways.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward: Option<Forward>,
+    /// Keep deliveries on the node's disk until a gateway has answered for them. Absent: senders wait for the gateway.
+    /// Agents then run as root without capabilities, since a folder of the node is root's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spool: Option<AgentSpool>,
     /// What an agent holds at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,

@@ -1,4 +1,4 @@
-//! `spec.gateway.spool`: where gateways keep deliveries until their rows are stored.
+//! `spec.gateway.spool`, `spec.agent.spool`: where deliveries are kept until somebody else has them.
 
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
@@ -28,4 +28,13 @@ pub struct VolumeClaim {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub storage_class_name: Option<String>,
+}
+
+/// With it, an answer means "on this node's disk": an agent holds up no sender while gateways are away, and what it has
+/// answered outlives its pod.
+#[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct AgentSpool {
+    /// Bytes each agent may keep below /var/lib/clickstack of its node. At least four times `limits.requestBytes`.
+    pub size: ByteSize,
 }

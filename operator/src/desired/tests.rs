@@ -90,6 +90,11 @@ fn a_spool_with_a_claim_makes_a_stateful_set_and_without_one_it_goes_with_the_po
 }
 
 #[test]
+fn the_spool_of_an_agent_is_a_folder_of_its_node() {
+    golden("agent-spool");
+}
+
+#[test]
 fn everything_wrong_is_told_at_once() {
     golden("invalid");
 }

@@ -29,7 +29,7 @@ pub(super) fn gateway(clickhouse: &ClickHouse, gateway: &Gateway) -> Files {
         clickhouse: Some(destination(clickhouse, &mut mounts)),
         receivers: receivers(gateway.otlp.as_ref(), gateway.auth.as_ref(), &mut mounts),
         blocks: gateway.blocks.unwrap_or_default(),
-        spool: gateway.spool.as_ref().map(spool::of_collector),
+        spool: gateway.spool.as_ref().map(|wanted| spool::of_collector(wanted.size)),
         limits: gateway.limits.unwrap_or_default(),
         shutdown: gateway.shutdown.unwrap_or_default(),
         ..empty(Role::Gateway)
@@ -43,7 +43,9 @@ pub(super) fn agent(name: &str, namespace: &str, spec: &ClickStackCollectorSpec,
     let container_logs = agent.container_logs.as_ref().map(container_logs);
     let host_metrics = agent.host_metrics.as_ref().map(host_metrics);
     let logs = container_logs.iter().flat_map(|logs| log_folders(name, namespace, logs));
-    let node_folders = logs.chain(host_metrics.iter().map(root_folder)).collect();
+    let spool = agent.spool.as_ref().map(|wanted| spool::of_collector(wanted.size));
+    let spool_folder = spool.iter().map(|spool| spool::node_folder(name, namespace, spool));
+    let node_folders = logs.chain(host_metrics.iter().map(root_folder)).chain(spool_folder).collect();
     let config = CollectorConfig {
         forward: Some(forward),
         receivers: config::Receivers {
@@ -52,6 +54,7 @@ pub(super) fn agent(name: &str, namespace: &str, spec: &ClickStackCollectorSpec,
             ..receivers(agent.otlp.as_ref(), agent.auth.as_ref(), &mut mounts)
         },
         kubernetes: kubernetes(spec.cluster_name.as_ref(), agent),
+        spool,
         limits: agent.limits.unwrap_or_default(),
         shutdown: agent.shutdown.unwrap_or_default(),
         ..empty(Role::Agent)

@@ -56,6 +56,10 @@ pub(super) fn problems(plan: &Plan) -> Vec<Problem> {
             let message = "two agents cannot share the ports of a node; remove it, or set hostPort: false";
             found.push(Problem::new(format!("{field}.maxSurge"), message));
         }
+        (false, true) if agent.pod.config.spool.is_some() => {
+            let message = "two agents cannot share the spool of a node; remove it";
+            found.push(Problem::new(format!("{field}.maxSurge"), message));
+        }
         _ => {}
     }
     found

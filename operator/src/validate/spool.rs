@@ -1,4 +1,4 @@
-//! A gateway's spool: for the collector a folder and a size, for the pod a volume. Pure.
+//! A spool: for the collector a folder and a size; for the pod a volume, or of an agent a folder of the node. Pure.
 
 use crds::{
     config,
@@ -8,12 +8,25 @@ use crds::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use crate::plan;
+use crate::plan::{self, NodeFolder};
 
 const DIRECTORY: &str = "/var/lib/clickstack/spool";
 
-pub(super) fn of_collector(wanted: &Spool) -> config::Spool {
-    config::Spool { directory: DIRECTORY.to_owned(), size: wanted.size }
+pub(super) fn of_collector(size: ByteSize) -> config::Spool {
+    config::Spool { directory: DIRECTORY.to_owned(), size }
+}
+
+/// Of an agent. Each resource has its own: two agents must not share one.
+pub(super) fn node_folder(name: &str, namespace: &str, spool: &config::Spool) -> NodeFolder {
+    NodeFolder {
+        name: "spool",
+        // Beside the positions in log files, which have a folder for each resource too.
+        on_node: format!("/var/lib/clickstack/{namespace}/{name}/spool"),
+        in_pod: spool.directory.clone(),
+        is_written: true,
+        is_roots: true,
+        follows_mounts: false,
+    }
 }
 
 /// A quarter more than the spool takes: for dead letters and for what a file system takes itself. In whole MiB.

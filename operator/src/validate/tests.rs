@@ -150,6 +150,7 @@ fn agents_are_replaced_one_way_or_the_other() {
     for (block, field) in [
         ("{hostPort: false, updateStrategy: {maxSurge: 1, maxUnavailable: 1}}", "updateStrategy"),
         ("{updateStrategy: {maxSurge: 10%}}", "updateStrategy.maxSurge"),
+        ("{hostPort: false, spool: {size: 1Gi}, updateStrategy: {maxSurge: 1}}", "updateStrategy.maxSurge"),
     ] {
         let spec = format!("{{clickhouse: {{endpoint: 'http://c'}}, gateway: {{}}, agent: {block}}}");
         assert_eq!(problems(&spec), [format!("spec.agent.{field}")], "{block}");
