@@ -30,7 +30,7 @@ fuzz: ## the decoders on damaged input, in short
 tidy: ## the repository's laws
 	cargo test --locked -p tests --test tidy
 
-operator: target/cluster ## the operator against a real API server without nodes
+operator: target/cluster engines ## the operator against a real API server without nodes
 	cargo test --locked -p tests --test operator -- --test-threads=1
 
 conformance: engines sdk target/peers/otelcol/otelcol ## rows in a real ClickHouse compared with what was sent, and with a peer's

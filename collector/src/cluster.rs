@@ -1,4 +1,4 @@
-//! The pods of this node, as the API server has them.
+//! What the API server tells and keeps: the pods of this node, and the lease by which one of several collectors acts.
 //!
 //! Comes in: one watch, of the pods of one node. Goes out: what a pod says of the telemetry that comes from it. Kept is
 //! what is asked for, and not the pod. Must not hold anybody up for ever: while nothing is known, nothing is said.
@@ -9,15 +9,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub mod answers;
 mod attributes;
 mod client;
+pub mod lease;
 mod metrics;
 mod pod;
 mod watch;
 
 pub use attributes::{Known, Rules};
-pub use client::Api;
-pub use metrics::Metrics;
+pub use client::{Api, ClientError};
+pub use lease::{Lease, Term};
+pub use metrics::{LeaseMetrics, Metrics};
 pub use watch::Watch;
 
 /// How long a pod that was deleted is still known: its last lines and spans are under way.
@@ -75,19 +78,4 @@ impl Pods {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_deleted_pod_is_known_for_a_while() {
-        let (pods, now) = (Pods::default(), Instant::now());
-        pods.set("1".into(), Known::default());
-        pods.set("2".into(), Known::default());
-        pods.remove("1", now);
-        assert!(pods.find("1").is_some());
-        pods.set_all([("3".to_owned(), Known::default())].into(), now + Duration::from_secs(200));
-        assert_eq!(pods.count(), 3);
-        pods.set_all([("3".to_owned(), Known::default())].into(), now + REMEMBER);
-        assert!(pods.find("1").is_none() && pods.find("2").is_some());
-    }
-}
+pub(crate) mod tests;

@@ -38,6 +38,8 @@ pub enum Transport {
     File,
     /// Made here, of what was measured.
     Scrape,
+    /// Made here, of what the API server tells.
+    Watch,
 }
 
 impl Transport {
@@ -47,6 +49,7 @@ impl Transport {
             Self::Http => "http",
             Self::File => "file",
             Self::Scrape => "scrape",
+            Self::Watch => "watch",
         }
     }
 }

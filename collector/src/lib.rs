@@ -4,7 +4,7 @@
 //! receive ─Delivery→ assemble (decode → transform → columns) ─Block→ insert → ClickHouse     gateway
 //!    ↑       64                                                1        │ 16 in hand
 //!    └──────────────────────── Outcome ◄── ack ◄────────────────────────┘
-//! receive ─Delivery→ forward → gateway                                           agent: sockets and log files
+//! receive ─Delivery→ forward → gateway                          agent: sockets and log files; cluster: API server
 //!
 //! receive ─Delivery→ spool ─Delivery→ assemble or relay ─ …                      with a spool
 //! ```
@@ -17,6 +17,7 @@ pub mod making;
 pub mod measurements;
 pub mod pattern;
 pub mod record;
+pub mod rfc3339;
 pub mod signal;
 pub mod table;
 

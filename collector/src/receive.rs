@@ -1,6 +1,6 @@
-//! Sockets and files to deliveries, and outcomes back to senders.
+//! Sockets, files and watches to deliveries, and outcomes back to senders.
 //!
-//! Comes in: OTLP requests, and the log files of a node. Goes out: one [`Delivery`] each, and to the sender the answer
+//! Comes in: OTLP requests, the log files of a node, and what happens in the cluster. Goes out: one [`Delivery`] each, and to the sender the answer
 //! its protocol has for the outcome. A body is admitted to the budget while it is read, so that what this process holds
 //! never passes it. Must not decide anything about rows.
 
@@ -27,6 +27,7 @@ use shares::Shares;
 
 pub mod auth;
 mod body;
+pub mod cluster_events;
 pub mod container_logs;
 pub mod cors;
 pub mod deliver;

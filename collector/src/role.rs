@@ -11,10 +11,18 @@ pub enum Outlet {
     Gateway,
 }
 
-/// The outlet of a role. Every role listens for OTLP.
+/// Whether a role listens for OTLP.
+pub const fn is_sent_to(role: Role) -> bool {
+    match role {
+        Role::Agent | Role::Gateway => true,
+        Role::Cluster => false,
+    }
+}
+
+/// The outlet of a role.
 pub const fn outlet(role: Role) -> Outlet {
     match role {
-        Role::Agent => Outlet::Gateway,
+        Role::Agent | Role::Cluster => Outlet::Gateway,
         Role::Gateway => Outlet::ClickHouse,
     }
 }

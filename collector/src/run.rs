@@ -20,6 +20,7 @@ use crate::{
     settings::Settings,
 };
 
+mod cluster;
 mod line;
 mod signals;
 mod sockets;
@@ -56,7 +57,7 @@ pub async fn run(settings: Settings) -> Result<()> {
     };
     let sources = {
         let (deliveries, budget, stopping) = (line.deliveries.clone(), budget.clone(), draining.clone());
-        Sources::new(&settings, &deliver::Outlet { deliveries, budget, stopping }, &mut registry)
+        Sources::new(&settings, &deliver::Outlet { deliveries, budget, stopping }, &mut registry)?
     };
     let intake = Intake::new(line.deliveries, budget, ahead, settings.request_limit, metrics);
     let mut admin = start_admin(&settings, health, registry).await?;

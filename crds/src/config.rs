@@ -16,6 +16,7 @@ use crate::{
 mod check;
 mod clickhouse;
 mod client;
+mod cluster;
 mod container_logs;
 mod host_metrics;
 mod kubernetes;
@@ -26,9 +27,10 @@ mod spool;
 pub use check::{clickhouse_endpoint_problem, database_problem, receivers::is_safe_issuer};
 pub use clickhouse::{ClickHouse, Retention};
 pub use client::ClientTls;
+pub use cluster::ClusterEvents;
 pub use container_logs::{ContainerLogs, Namespaces, StartAt};
 pub use host_metrics::HostMetrics;
-pub use kubernetes::{Kubernetes, KubernetesApi, KubernetesAttributes};
+pub use kubernetes::{Kubernetes, KubernetesApi, KubernetesAttributes, Lease, LeaseOwner};
 pub use receivers::{Auth, Cors, Oidc, Otlp, Receivers, Tls};
 pub use schema::Schema;
 pub use spool::Spool;
@@ -41,13 +43,13 @@ pub struct CollectorConfig {
     pub role: Role,
     #[serde(default)]
     pub receivers: Receivers,
-    /// Where a gateway writes. A gateway needs it, an agent must not have it.
+    /// Where a gateway writes. A gateway needs it, others must not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clickhouse: Option<ClickHouse>,
-    /// Where an agent sends. An agent needs it, a gateway must not have it.
+    /// Where others than a gateway send. They need it, a gateway must not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward: Option<Forward>,
-    /// What an agent adds of the cluster it runs in. Absent: nothing.
+    /// What an agent adds of the cluster it runs in, and how collectors of the role `cluster` take turns. Absent: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubernetes: Option<Kubernetes>,
     #[serde(default)]
@@ -67,6 +69,8 @@ pub struct CollectorConfig {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
+    /// One for all nodes: reads what the API server tells of the cluster, and forwards it to a gateway.
+    Cluster,
     /// On every node, near the senders; forwards OTLP to a gateway.
     Agent,
     /// Writes to ClickHouse.
@@ -173,8 +177,12 @@ impl CollectorConfig {
 }
 
 impl Role {
+    /// In the order in which they are started: others need gateways.
+    pub const ALL: [Self; 3] = [Self::Gateway, Self::Agent, Self::Cluster];
+
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Cluster => "cluster",
             Self::Agent => "agent",
             Self::Gateway => "gateway",
         }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 mod agent;
 mod clickhouse;
+mod cluster;
 mod gateway;
 mod ingress;
 mod native;
@@ -25,6 +26,7 @@ mod workload;
 
 pub use agent::{Agent, ContainerLogs, Forward, HostMetrics};
 pub use clickhouse::{ClickHouse, Credentials};
+pub use cluster::{Cluster, ClusterEvents};
 pub use gateway::Gateway;
 pub use ingress::Ingress;
 pub use network::NetworkPolicy;
@@ -61,6 +63,7 @@ pub use workload::{DisruptionBudget, PodSettings, Service, ServiceType, UpdateSt
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Gateway", type_ = "string", json_path = ".status.gateway.pods"),
     printcolumn(name = "Agent", type_ = "string", json_path = ".status.agent.pods"),
+    printcolumn(name = "Cluster", type_ = "string", json_path = ".status.cluster.pods"),
     printcolumn(name = "Endpoint", type_ = "string", json_path = ".status.endpoints.grpc"),
     printcolumn(
         name = "Message",
@@ -74,9 +77,14 @@ pub use workload::{DisruptionBudget, PodSettings, Service, ServiceType, UpdateSt
 #[x_kube(
     validation = ("has(self.gateway) || has(self.agent)", "no role is on; add gateway: {} and, for the nodes, agent: {}"),
     validation = ("!has(self.agent) || has(self.gateway)", "agents need a gateway to send to; add gateway: {}"),
+    validation = ("!has(self.cluster) || has(self.gateway)", "the role cluster needs a gateway to send to; add gateway: {}"),
     validation = (
-        "!has(self.agent) || !has(self.gateway) || !has(self.gateway.auth) || !has(self.gateway.auth.oidc)",
-        "agents have no token of an issuer to show to their gateways; use gateway.auth.tokens, or make gateways for outside senders with a resource of their own"
+        "!(has(self.agent) || has(self.cluster)) || !has(self.gateway) || !has(self.gateway.auth) || !has(self.gateway.auth.oidc)",
+        "agents have no token of an issuer to show to their gateways, nor has the role cluster; use gateway.auth.tokens, or make gateways for outside senders with a resource of their own"
+    ),
+    validation = (
+        "!has(self.cluster) || !has(self.cluster.forward) || !has(self.cluster.forward.tls) || (has(self.gateway) && has(self.gateway.otlp) && has(self.gateway.otlp.tls))",
+        "the gateways speak no TLS, so cluster.forward.tls would be ignored; add gateway.otlp.tls or remove it"
     ),
     validation = (
         "!has(self.agent) || !has(self.agent.forward) || !has(self.agent.forward.tls) || (has(self.gateway) && has(self.gateway.otlp) && has(self.gateway.otlp.tls))",
@@ -90,7 +98,7 @@ pub struct ClickStackCollectorSpec {
     /// Change nothing in the cluster while this is true. What runs keeps running.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paused: bool,
-    /// `k8s.cluster.name` of everything agents read on their nodes.
+    /// `k8s.cluster.name` of everything agents read on their nodes, and of what is read of the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub cluster_name: Option<String>,
@@ -102,6 +110,9 @@ pub struct ClickStackCollectorSpec {
     /// Collectors on every node, as a DaemonSet; they take OTLP from the node's pods and forward it to the gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<Agent>,
+    /// A collector that reads what the API server tells of the cluster as a whole, and forwards it to the gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Cluster>,
     /// Block present: pods may only be reached, and only reach, what their work needs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_policy: Option<NetworkPolicy>,

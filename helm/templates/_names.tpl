@@ -37,6 +37,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - apiGroups: [apps]
   resources: [deployments, statefulsets, daemonsets]
   verbs: [get, list, watch, create, patch, delete]
+# For the role cluster, which needs a Lease; the API server lets nobody give a right he lacks.
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [roles, rolebindings]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [get, create, update]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch, delete]
@@ -63,4 +70,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, list, watch]
+{{- end -}}
+
+{{- define "operator.rulesOf.agent" -}}
+# Agents ask for the pods of their own node alone; Kubernetes cannot grant less than those of all.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
+{{- end -}}
+
+{{- define "operator.rulesOf.cluster" -}}
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [list, watch]
 {{- end -}}

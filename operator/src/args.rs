@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::{Parser, ValueEnum};
 
-/// Makes agents and gateways of every ClickStackCollector, and says what is true of them.
+/// Makes agents, gateways and their like of every ClickStackCollector, and says what is true of them.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "clickstack-operator", version)]
 pub struct Args {
@@ -14,6 +14,9 @@ pub struct Args {
     /// ClusterRole that agents which ask the API server are bound to. None: this operator may bind nobody.
     #[arg(long, value_name = "CLUSTERROLE")]
     pub agent_cluster_role: Option<String>,
+    /// ClusterRole that collectors of the role cluster are bound to. None: this operator may bind none of them.
+    #[arg(long, value_name = "CLUSTERROLE")]
+    pub cluster_cluster_role: Option<String>,
     /// Collector image (repository:tag) of resources that name none.
     #[arg(long, env = "CLICKSTACK_COLLECTOR_IMAGE", default_value = concat!("clickstack/clickstack-collector:", env!("CARGO_PKG_VERSION")))]
     pub collector_image: String,

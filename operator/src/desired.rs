@@ -11,6 +11,7 @@ use k8s_openapi::{
         core::v1::{ConfigMap, Service, ServiceAccount},
         networking::v1::{Ingress, NetworkPolicy},
         policy::v1::PodDisruptionBudget,
+        rbac::v1::{Role as Permission, RoleBinding},
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
@@ -27,6 +28,7 @@ use crate::{
 mod access;
 mod agent;
 pub mod amount;
+mod cluster;
 mod config_map;
 mod disruption;
 mod gateway;
@@ -44,6 +46,8 @@ pub use pod::{COLLECTOR, CONFIG};
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Kind {
     ServiceAccount,
+    Role,
+    RoleBinding,
     ConfigMap,
     Service,
     Ingress,
@@ -75,8 +79,11 @@ pub fn desired(plan: &Plan) -> Vec<Child> {
     if let Some(agent) = &plan.agent {
         children.extend(agent::children(plan, agent));
     }
+    if let Some(cluster) = &plan.cluster {
+        children.extend(cluster::children(plan, cluster));
+    }
     if let Some(wanted) = &plan.network_policy {
-        let roles = [Role::Gateway, Role::Agent].into_iter().filter(|role| plan.pod(*role).is_some());
+        let roles = Role::ALL.into_iter().filter(|role| plan.pod(*role).is_some());
         children.extend(roles.map(|role| network::policy(plan, role, wanted)));
     }
     children.sort_by_key(|child| child.kind);
@@ -84,8 +91,10 @@ pub fn desired(plan: &Plan) -> Vec<Child> {
 }
 
 impl Kind {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::ServiceAccount,
+        Self::Role,
+        Self::RoleBinding,
         Self::ConfigMap,
         Self::Service,
         Self::Ingress,
@@ -100,6 +109,8 @@ impl Kind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ServiceAccount => "ServiceAccount",
+            Self::Role => "Role",
+            Self::RoleBinding => "RoleBinding",
             Self::ConfigMap => "ConfigMap",
             Self::Service => "Service",
             Self::Ingress => "Ingress",
@@ -120,6 +131,8 @@ impl Kind {
     pub fn api_resource(self) -> ApiResource {
         match self {
             Self::ServiceAccount => ApiResource::erase::<ServiceAccount>(&()),
+            Self::Role => ApiResource::erase::<Permission>(&()),
+            Self::RoleBinding => ApiResource::erase::<RoleBinding>(&()),
             Self::ConfigMap => ApiResource::erase::<ConfigMap>(&()),
             Self::Service => ApiResource::erase::<Service>(&()),
             Self::Ingress => ApiResource::erase::<Ingress>(&()),

@@ -24,13 +24,14 @@ pub struct Account {
 }
 
 /// The roles that may ask the API server for something.
-pub const ASKING: [Role; 1] = [Role::Agent];
+pub const ASKING: [Role; 2] = [Role::Agent, Role::Cluster];
 
 /// Whether the collectors of a role ask the API server for anything.
 pub const fn asks(spec: &ClickStackCollectorSpec, role: Role) -> bool {
-    match (role, &spec.agent) {
-        (Role::Agent, Some(agent)) => agent.kubernetes_attributes.is_some(),
-        (Role::Agent | Role::Gateway, _) => false,
+    match role {
+        Role::Agent => matches!(&spec.agent, Some(agent) if agent.kubernetes_attributes.is_some()),
+        Role::Cluster => spec.cluster.is_some(),
+        Role::Gateway => false,
     }
 }
 

@@ -52,5 +52,5 @@ pub fn all(resource: &str, role: Role) -> BTreeMap<String, String> {
 /// The role an object belongs to, by its labels.
 pub fn role_of(labels: &BTreeMap<String, String>) -> Option<Role> {
     let component = labels.get(COMPONENT)?;
-    [Role::Gateway, Role::Agent].into_iter().find(|role| role.as_str() == component)
+    Role::ALL.into_iter().find(|role| role.as_str() == component)
 }

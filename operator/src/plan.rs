@@ -24,6 +24,7 @@ pub struct Plan {
     pub image: Image,
     pub gateway: Option<Gateway>,
     pub agent: Option<Agent>,
+    pub cluster: Option<Cluster>,
     pub network_policy: Option<NetworkPolicy>,
 }
 
@@ -49,6 +50,12 @@ pub struct Gateway {
 pub struct Agent {
     pub host_port: bool,
     pub rollout: Rollout,
+    pub pod: Pod,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cluster {
+    pub replicas: i32,
     pub pod: Pod,
 }
 
@@ -213,7 +220,7 @@ impl Gateway {
 impl Pod {
     /// Whether the collector talks to the API server. Only then it gets a token.
     pub fn asks_kubernetes(&self) -> bool {
-        self.config.kubernetes.as_ref().is_some_and(|kubernetes| kubernetes.attributes.is_some())
+        self.config.kubernetes.as_ref().is_some_and(|asked| asked.attributes.is_some() || asked.lease.is_some())
     }
 }
 
@@ -222,6 +229,7 @@ impl Plan {
         match role {
             Role::Gateway => self.gateway.as_ref().map(|gateway| &gateway.pod),
             Role::Agent => self.agent.as_ref().map(|agent| &agent.pod),
+            Role::Cluster => self.cluster.as_ref().map(|cluster| &cluster.pod),
         }
     }
 }

@@ -84,10 +84,18 @@ pub fn references(spec: &ClickStackCollectorSpec) -> Vec<Reference> {
         }
         pod::collect(&mut of_role, &agent.pod);
     }
+    if let Some(cluster) = &spec.cluster {
+        let mut of_role = Collect { role: Role::Cluster, found: &mut found };
+        of_role.client(cluster.forward.as_ref().and_then(|forward| forward.tls.as_ref()));
+        if let Some(token) = shown_token(spec) {
+            of_role.secret(&token.secret_name, &[&token.key]);
+        }
+        pod::collect(&mut of_role, &cluster.pod());
+    }
     found
 }
 
-/// What agents show to their gateways, where those ask for a token.
+/// What agents and the role cluster show to their gateways, where those ask for a token.
 pub fn shown_token(spec: &ClickStackCollectorSpec) -> Option<&SecretKey> {
     spec.gateway.as_ref()?.auth.as_ref()?.tokens.first()
 }

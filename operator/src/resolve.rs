@@ -125,6 +125,8 @@ impl Reader {
         for kind in Kind::ALL {
             let watched = match kind {
                 Kind::ServiceAccount => self.watched(&self.caches.service_accounts, &namespace, &uid),
+                Kind::Role => self.watched(&self.caches.roles, &namespace, &uid),
+                Kind::RoleBinding => self.watched(&self.caches.role_bindings, &namespace, &uid),
                 Kind::ConfigMap => self.watched(&self.caches.config_maps, &namespace, &uid),
                 Kind::Service => self.watched(&self.caches.services, &namespace, &uid),
                 Kind::PodDisruptionBudget => self.watched(&self.caches.disruption_budgets, &namespace, &uid),

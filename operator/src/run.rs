@@ -135,8 +135,9 @@ async fn control(args: &Args, client: &Client, health: &Health, metrics: &Metric
 
 /// Only who looks after all namespaces can bind an account to what is in all of them.
 fn bound_roles(args: &Args) -> Vec<(Role, String)> {
-    let agents = args.agent_cluster_role.clone().filter(|_| args.namespaces.is_empty());
-    agents.map(|name| (Role::Agent, name)).into_iter().collect()
+    let roles = [(Role::Agent, &args.agent_cluster_role), (Role::Cluster, &args.cluster_cluster_role)];
+    let bound = roles.into_iter().filter_map(|(role, name)| Some((role, name.clone()?)));
+    bound.filter(|_| args.namespaces.is_empty()).collect()
 }
 
 /// Failures of reconciles are logged where they are handled; a resource that is gone is no failure.

@@ -123,6 +123,7 @@ pub fn status(input: &Input<'_>) -> Status {
         clickhouse: way::short(input),
         gateway: role(Role::Gateway),
         agent: role(Role::Agent),
+        cluster: role(Role::Cluster),
     }
 }
 

@@ -6,7 +6,7 @@
 use crds::{
     config::Role,
     problem::Problem,
-    v1alpha1::{ClickStackCollector, Otlp, PodSettings},
+    v1alpha1::{ClickStackCollector, Cluster, Otlp, PodSettings},
 };
 use kube::{Resource as _, ResourceExt as _};
 
@@ -93,6 +93,10 @@ fn plan(resource: &ClickStackCollector, wanted: &[Reference], found: &Found, def
         }
     });
     let owner = resource.controller_owner_ref(&()).unwrap_or_default();
+    let cluster = spec.cluster.as_ref().map(|cluster| {
+        let files = collector::cluster(&name, &namespace, &owner, spec, cluster);
+        plan::Cluster { replicas: cluster.replicas, pod: pod(Role::Cluster, files, None, &cluster.pod()) }
+    });
     let network_policy = spec.network_policy.clone().map(|wanted| plan::NetworkPolicy {
         senders: wanted.senders,
         ingress: wanted.ingress,
@@ -105,6 +109,7 @@ fn plan(resource: &ClickStackCollector, wanted: &[Reference], found: &Found, def
         owner,
         gateway,
         agent,
+        cluster,
         network_policy,
     }
 }
@@ -123,9 +128,11 @@ fn problems(resource: &ClickStackCollector, plan: &Plan) -> Vec<Problem> {
     found.extend(rollout::problems(plan));
     found.extend(resource.spec.gateway.as_ref().and_then(spool::problem));
     let spec = &resource.spec;
+    let of_cluster = spec.cluster.as_ref().map(Cluster::pod);
     let settings = [
         (Role::Gateway, spec.gateway.as_ref().map(|gateway| &gateway.pod)),
         (Role::Agent, spec.agent.as_ref().map(|agent| &agent.pod)),
+        (Role::Cluster, of_cluster.as_ref()),
     ];
     for (role, settings) in settings {
         found.extend(plan.pod(role).zip(settings).into_iter().flat_map(|(pod, settings)| of_pod(role, pod, settings)));
@@ -147,14 +154,20 @@ fn of_pod(role: Role, pod: &plan::Pod, settings: &PodSettings) -> Vec<Problem> {
 
 /// The rules the schema also states, for resources stored before it did.
 fn roles(plan: &Plan) -> Option<Problem> {
+    let has_oidc = |gateway: &plan::Gateway| gateway.pod.config.receivers.otlp.auth.oidc.is_some();
     match (&plan.gateway, &plan.agent) {
+        (None, _) if plan.cluster.is_some() => {
+            Some(Problem::new("spec.cluster", "the role cluster needs a gateway to send to; add gateway: {}"))
+        }
         (None, None) => Some(Problem::new("spec", "no role is on; add gateway: {} and, for the nodes, agent: {}")),
         (None, Some(_)) => Some(Problem::new("spec.agent", "agents need a gateway to send to; add gateway: {}")),
-        (Some(gateway), Some(_)) if gateway.pod.config.receivers.otlp.auth.oidc.is_some() => Some(Problem::new(
-            "spec.gateway.auth.oidc",
-            "agents have no token of an issuer to show to their gateways; use gateway.auth.tokens, or make gateways for \
-             outside senders with a resource of their own",
-        )),
+        (Some(gateway), agent) if has_oidc(gateway) && (agent.is_some() || plan.cluster.is_some()) => {
+            Some(Problem::new(
+                "spec.gateway.auth.oidc",
+                "agents have no token of an issuer to show to their gateways, nor has the role cluster; use \
+                 gateway.auth.tokens, or make gateways for outside senders with a resource of their own",
+            ))
+        }
         _ => None,
     }
 }

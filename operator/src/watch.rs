@@ -15,6 +15,7 @@ use k8s_openapi::{
         core::v1::{ConfigMap, Pod, PodStatus, Secret, Service, ServiceAccount},
         networking::v1::{Ingress, NetworkPolicy},
         policy::v1::PodDisruptionBudget,
+        rbac::v1::{Role, RoleBinding},
     },
 };
 use kube::{
@@ -50,6 +51,8 @@ pub type Guarded = DeserializeGuard<ClickStackCollector>;
 pub struct Caches {
     pub resources: Store<Guarded>,
     pub service_accounts: Store<ServiceAccount>,
+    pub roles: Store<Role>,
+    pub role_bindings: Store<RoleBinding>,
     pub config_maps: Store<ConfigMap>,
     pub services: Store<Service>,
     pub ingresses: Store<Ingress>,
@@ -112,6 +115,8 @@ pub fn watch(client: &Client, namespace: Option<&str>, metrics: &Metrics) -> (Co
 
     let (resources, triggers) = source.objects::<Guarded>(None, everything.clone(), |_| {});
     let (service_accounts, accounts) = source.objects(Some(Kind::ServiceAccount), ours.clone(), |_| {});
+    let (roles, permissions) = source.objects(Some(Kind::Role), ours.clone(), |_| {});
+    let (role_bindings, bindings) = source.objects(Some(Kind::RoleBinding), ours.clone(), |_| {});
     let (config_maps, maps) = source.objects(Some(Kind::ConfigMap), ours.clone(), |_| {});
     let (services, addresses) = source.objects(Some(Kind::Service), ours.clone(), |_| {});
     let (ingresses, ways_in) = source.objects(Some(Kind::Ingress), ours.clone(), |_| {});
@@ -134,6 +139,8 @@ pub fn watch(client: &Client, namespace: Option<&str>, metrics: &Metrics) -> (Co
     let (sights, news) = Sights::new(pods.clone(), metrics.clone());
     let controller = Controller::for_stream(changes, resources.clone())
         .owns_stream(accounts)
+        .owns_stream(permissions)
+        .owns_stream(bindings)
         .owns_stream(maps)
         .owns_stream(addresses)
         .owns_stream(ways_in)
@@ -150,6 +157,8 @@ pub fn watch(client: &Client, namespace: Option<&str>, metrics: &Metrics) -> (Co
     let caches = Caches {
         resources,
         service_accounts,
+        roles,
+        role_bindings,
         config_maps,
         services,
         ingresses,

@@ -29,15 +29,20 @@ fn the_chart_passes_lint_and_renders_for_all_namespaces_or_for_some() {
 fn an_operator_for_some_namespaces_binds_nobody_and_the_agents_that_may_read_pods_are_those_of_the_list() {
     let cluster = cluster();
     let everywhere = cluster.helm(&["template", "x", &chart()]).unwrap();
-    assert!(everywhere.contains("--agent-cluster-role=x-clickstack-operator-agent"), "{everywhere}");
+    for role in ["agent", "cluster"] {
+        let told = format!("--{role}-cluster-role=x-clickstack-operator-{role}");
+        assert!(everywhere.contains(&told), "{told}: {everywhere}");
+    }
     assert!(everywhere.contains("verbs: [bind]") && !everywhere.contains("subjects:\n---"), "{everywhere}");
     let some = ["template", "x", &chart(), "--set", "watchNamespaces={shop}"];
     let none = cluster.helm(&some).unwrap();
     assert!(!none.contains("bind]") && !none.contains("agent-cluster-role"), "{none}");
-    let list = ["--set", "podReaders[0].namespace=shop,podReaders[0].name=main"];
-    let one = cluster.helm(&[&some[..], &list].concat()).unwrap();
-    assert!(one.contains("{kind: ServiceAccount, name: main-agent, namespace: shop}"), "{one}");
-    assert!(!one.contains("bind]"), "{one}");
+    for (list, role) in [("podReaders", "agent"), ("clusterReaders", "cluster")] {
+        let list = ["--set", &format!("{list}[0].namespace=shop,{list}[0].name=main")];
+        let one = cluster.helm(&[&some[..], &list].concat()).unwrap();
+        assert!(one.contains(&format!("{{kind: ServiceAccount, name: main-{role}, namespace: shop}}")), "{one}");
+        assert!(!one.contains("bind]") && one.matches("kind: ClusterRoleBinding").count() == 1, "{one}");
+    }
 }
 
 #[test]

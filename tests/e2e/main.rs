@@ -5,6 +5,7 @@
 
 mod chart;
 mod closed;
+mod cluster_events;
 mod container_logs;
 mod delivery;
 mod lifecycle;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use crds::config::{ClickHouse as Destination, CollectorConfig};
+use crds::config::{ClickHouse as Destination, CollectorConfig, Role};
 
 use crate::clickhouse::{ADMIN, ADMIN_PASSWORD, ClickHouse};
 use crate::http::Http;
@@ -130,6 +130,14 @@ impl Collector {
         Self::start(config, tempfile::tempdir()?).await
     }
 
+    /// A collector that reads a cluster and forwards to a gateway's address, by a configuration of its own.
+    pub async fn cluster(mut config: CollectorConfig, endpoint: &str) -> anyhow::Result<Collector> {
+        let bare = bare("cluster")?;
+        (config.admin, config.shutdown) = (bare.admin, bare.shutdown);
+        config.forward = Some(crds::config::Forward::to(endpoint));
+        Self::start(config, tempfile::tempdir()?).await
+    }
+
     async fn start(config: CollectorConfig, dir: tempfile::TempDir) -> anyhow::Result<Collector> {
         std::fs::write(dir.path().join(FILE), serde_json::to_string(&config)?)?;
         let (binary, environment) = (binary()?, Vec::new());
@@ -147,7 +155,8 @@ impl Collector {
     }
 
     async fn listening(&mut self) -> anyhow::Result<()> {
-        let address = self.config.receivers.otlp.http;
+        let is_sent_to = self.config.role != Role::Cluster;
+        let address = if is_sent_to { self.config.receivers.otlp.http } else { self.config.admin.health };
         let process = &mut self.process;
         eventually("the collector listens", READY_WITHIN, async || {
             process.check_running().map_err(|error| format!("{error:#}"))?;

@@ -11,13 +11,14 @@ use tests::wait::eventually;
 
 const WITHIN: Duration = Duration::from_secs(30);
 const BINDING: &str = "clickstack-operator-agent";
+const OF_CLUSTER: &str = "clickstack-operator-cluster";
 
 fn me() -> String {
     format!("--as=system:serviceaccount:{RELEASE_NAMESPACE}:{RELEASE}")
 }
 
 /// An API server with what the chart installs, and an operator as the chart's ServiceAccount.
-async fn started(server: &ApiServer) -> Operator {
+pub async fn started(server: &ApiServer) -> Operator {
     let cluster = server.cluster(User::Admin);
     cluster.kubectl(&["create", "namespace", RELEASE_NAMESPACE]).unwrap();
     let chart = tests::repository().join("helm").display().to_string();
@@ -28,7 +29,12 @@ async fn started(server: &ApiServer) -> Operator {
     let config = server.path("as-the-chart-says");
     std::fs::write(&config, admin.replace("operator-token", token.trim())).unwrap();
     Operator::start_with(server, |command| {
-        command.env("KUBECONFIG", &config).args(["--agent-cluster-role", BINDING]);
+        command.env("KUBECONFIG", &config).args([
+            "--agent-cluster-role",
+            BINDING,
+            "--cluster-cluster-role",
+            OF_CLUSTER,
+        ]);
         command.env("POD_NAMESPACE", RELEASE_NAMESPACE);
     })
     .await
@@ -126,11 +132,23 @@ async fn the_api_server_refuses_every_right_that_is_not_the_charts_to_give() {
         ("bind", "clusterroles/cluster-admin"),
         ("update", "clusterroles/clickstack-operator-agent"),
         ("delete", "clusterrolebindings"),
-        ("create", "rolebindings"),
     ] {
         // "no" ends with 1.
         let told = cluster.kubectl(&["auth", "can-i", verb, what, &me]).unwrap_err().to_string();
         assert!(told.contains("exit status: 1"), "{verb} {what}: {told}");
+    }
+    // In a namespace it makes Roles, of what it may do itself and of nothing else.
+    for (rule, is_its_own) in [("coordination.k8s.io/leases", true), ("apps/controllerrevisions", false)] {
+        let (group, resource) = rule.split_once('/').unwrap();
+        let role = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+            "metadata": {"name": resource, "namespace": "default"},
+            "rules": [{"apiGroups": [group], "resources": [resource], "verbs": ["get"]}],
+        });
+        let told = cluster.kubectl_with(&["apply", "--server-side", "-f", "-", &me], &role.to_string());
+        let is_refused = |error: anyhow::Error| format!("{error:#}").contains("attempting to grant RBAC permissions");
+        let told = told.map(drop).map_err(is_refused);
+        assert_eq!(told, if is_its_own { Ok(()) } else { Err(true) }, "{rule}");
     }
     bound(&server, "and it still works", &["main-agent"]).await;
     operator.stop().await.unwrap();

@@ -1,13 +1,16 @@
 //! HTTP to the API server.
 //!
-//! Comes in: a path. Goes out: an answer whose body is still to come. Token and authority are files of the pod, read at
+//! Comes in: a path, and what is to be written there. Goes out: an answer whose body is still to come. Token and authority are files of the pod, read at
 //! every request: the kubelet replaces them. Must not print a token.
 
 use std::{io, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header::AUTHORIZATION};
-use http_body_util::{BodyExt, Empty, Limited};
+use http::{
+    Method, Request, Response, StatusCode,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{
@@ -36,7 +39,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 const REASON: usize = 64 << 10;
 
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ClientError {
+pub enum ClientError {
     #[error("cannot read {0}")]
     Read(PathBuf, #[source] io::Error),
     #[error("{0} holds no certificates")]
@@ -55,11 +58,19 @@ pub(super) enum ClientError {
 
 impl Api {
     pub(super) async fn get(&self, path: &str) -> Result<Response<Incoming>, ClientError> {
+        self.ask(Method::GET, path, Bytes::new()).await
+    }
+
+    /// Asks with a JSON document, if any, and answers with the API server's reason where it refuses.
+    pub(super) async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, ClientError> {
         let token = read(&self.token_file).await?;
         let authority = if self.endpoint.starts_with("http://") { Vec::new() } else { read(&self.ca_file).await? };
-        let request = Request::get(format!("{}{path}", self.endpoint))
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.endpoint))
             .header(AUTHORIZATION, format!("Bearer {}", String::from_utf8_lossy(&token).trim()))
-            .body(Empty::<Bytes>::new())?;
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(body))?;
         let client = Client::builder(TokioExecutor::new()).build(self.connector(&authority)?);
         let asked = tokio::time::timeout(ANSWER_WITHIN, client.request(request));
         let response = asked.await.map_err(|_| ClientError::Late)??;

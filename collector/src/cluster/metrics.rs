@@ -42,3 +42,35 @@ impl Metrics {
         self.failures.inc();
     }
 }
+
+/// Counters of the lease.
+#[derive(Debug, Default)]
+pub struct LeaseMetrics {
+    held: Gauge,
+    writes: Counter,
+    failures: Counter,
+}
+
+impl LeaseMetrics {
+    /// Counters, registered.
+    pub fn new(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        let own = registry.sub_registry_with_prefix("clickstack_collector_lease");
+        own.register("held", "Whether this collector is the one that acts", metrics.held.clone());
+        own.register("writes", "Times the lease was taken, renewed or given back", metrics.writes.clone());
+        own.register("failures", "Times the lease could not be read or written", metrics.failures.clone());
+        metrics
+    }
+
+    pub(super) fn held(&self, is_held: bool) {
+        self.held.set(is_held.into());
+    }
+
+    pub(super) fn wrote(&self) {
+        self.writes.inc();
+    }
+
+    pub(super) fn failed(&self) {
+        self.failures.inc();
+    }
+}

@@ -10,6 +10,7 @@ use crate::{
     admin::{self, Health},
     insert::Secret,
     receive::{Intake, auth::Guard, cors::Cors, listener, otlp_grpc::Grpc, otlp_http::Http, tls::Tls},
+    role::is_sent_to,
     settings::Settings,
 };
 
@@ -36,6 +37,9 @@ pub(super) async fn start_sockets(
     intake: Intake,
     draining: watch::Receiver<bool>,
 ) -> Result<JoinSet<()>> {
+    if !is_sent_to(settings.config.role) {
+        return Ok(JoinSet::new());
+    }
     let otlp = &settings.config.receivers.otlp;
     let grpc_socket = listener::bind(otlp.grpc)
         .await

@@ -7,6 +7,7 @@ use anyhow::Result;
 use prometheus_client::registry::Registry;
 use tokio::task::JoinSet;
 
+use super::cluster::Cluster;
 use crate::{
     cluster::{self, Pods, Rules, Watch},
     receive::{
@@ -22,11 +23,15 @@ use crate::{
 pub(super) struct Sources {
     logs: Option<Receiver>,
     host: Option<Scraper>,
+    cluster: Option<Cluster>,
 }
 
 impl Sources {
     /// Their metrics must be known before the registry is given away.
-    pub(super) fn new(settings: &Settings, outlet: &Outlet, registry: &mut Registry) -> Self {
+    ///
+    /// # Errors
+    /// What has to be asked cannot be.
+    pub(super) fn new(settings: &Settings, outlet: &Outlet, registry: &mut Registry) -> Result<Self> {
         let receivers = &settings.config.receivers;
         let logs = receivers.container_logs.as_ref().map(|_| Receiver {
             outlet: outlet.clone(),
@@ -38,7 +43,8 @@ impl Sources {
             interval: config.interval.0,
             metrics: Arc::new(scrape::Metrics::new(registry)),
         });
-        Self { logs, host }
+        let cluster = Cluster::new(settings, outlet, registry)?;
+        Ok(Self { logs, host, cluster })
     }
 
     pub(super) fn start(self, settings: &Settings, tasks: &mut JoinSet<()>) -> Result<()> {
@@ -51,6 +57,9 @@ impl Sources {
         }
         if let (Some(config), Some(scraper)) = (&receivers.host_metrics, self.host) {
             tasks.spawn(scraper.run(Host::new(config, &settings.node)));
+        }
+        if let Some(cluster) = self.cluster {
+            tasks.spawn(cluster.run());
         }
         Ok(())
     }

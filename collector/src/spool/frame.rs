@@ -239,6 +239,7 @@ const fn transport_code(transport: Transport) -> u8 {
         Transport::Http => 2,
         Transport::File => 3,
         Transport::Scrape => 4,
+        Transport::Watch => 5,
     }
 }
 
@@ -248,6 +249,7 @@ const fn read_transport(code: u8) -> Option<Transport> {
         2 => Some(Transport::Http),
         3 => Some(Transport::File),
         4 => Some(Transport::Scrape),
+        5 => Some(Transport::Watch),
         _ => None,
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     quantity::{ByteSize, Duration},
 };
 
+mod cluster;
 mod container_logs;
 pub(super) mod receivers;
 mod scrapes;
@@ -28,6 +29,7 @@ pub(super) fn problems(config: &CollectorConfig) -> Vec<Problem> {
     receivers::problems(&config.receivers.otlp, &mut found);
     container_logs::problems(config, &mut found);
     scrapes::problems(config, &mut found);
+    cluster::problems(config, &mut found);
     if let Some(clickhouse) = &config.clickhouse {
         destination(clickhouse, &mut found);
     }
@@ -86,7 +88,9 @@ fn outlets(config: &CollectorConfig, found: &mut Vec<Problem>) {
     let role = config.role.as_str();
     let (needed, other) = match config.role {
         Role::Gateway => (("clickhouse", config.clickhouse.is_some()), ("forward", config.forward.is_some())),
-        Role::Agent => (("forward", config.forward.is_some()), ("clickhouse", config.clickhouse.is_some())),
+        Role::Agent | Role::Cluster => {
+            (("forward", config.forward.is_some()), ("clickhouse", config.clickhouse.is_some()))
+        }
     };
     if !needed.1 {
         found.push(Problem::new(needed.0, format!("role {role} needs it; add {}.endpoint", needed.0)));
@@ -98,9 +102,12 @@ fn outlets(config: &CollectorConfig, found: &mut Vec<Problem>) {
 
 fn kubernetes(config: &CollectorConfig, found: &mut Vec<Problem>) {
     let Some(kubernetes) = &config.kubernetes else { return };
-    if config.role != Role::Agent {
-        let message = format!("role {} does not use it; remove the section", config.role.as_str());
-        found.push(Problem::new("kubernetes", message));
+    let unused =
+        |field: &str| Problem::new(field, format!("role {} does not use it; remove the section", config.role.as_str()));
+    match config.role {
+        Role::Gateway => found.push(unused("kubernetes")),
+        Role::Cluster if kubernetes.attributes.is_some() => found.push(unused("kubernetes.attributes")),
+        Role::Cluster | Role::Agent => {}
     }
     if kubernetes.cluster_name.as_ref().is_some_and(String::is_empty) {
         found.push(Problem::new("kubernetes.clusterName", "is empty; name the cluster, or remove it"));

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{any_address, container_logs::ContainerLogs, host_metrics::HostMetrics};
+use super::{any_address, cluster::ClusterEvents, container_logs::ContainerLogs, host_metrics::HostMetrics};
 use crate::quantity::Duration;
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -17,6 +17,9 @@ pub struct Receivers {
     /// What the node itself does. Absent: not measured. Only an agent measures it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_metrics: Option<HostMetrics>,
+    /// What happens in the cluster. Absent: not read. Only the role `cluster` reads it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_events: Option<ClusterEvents>,
 }
 
 /// The OTLP receiver, <https://opentelemetry.io/docs/specs/otlp/>.

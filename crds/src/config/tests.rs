@@ -188,3 +188,18 @@ fn container_logs_are_for_agents_and_their_mistakes_are_named() {
     gateway.kubernetes = Some(Kubernetes { cluster_name: Some(String::new()), ..Kubernetes::default() });
     assert_eq!(fields(&gateway), [&of(""), "kubernetes", "kubernetes.clusterName"]);
 }
+
+#[test]
+fn the_role_cluster_needs_a_lease_and_something_to_read_and_others_have_neither() {
+    let of = |text: &str| fields(&CollectorConfig::from_yaml(text).unwrap());
+    let forward = "forward: {endpoint: 'http://g:4317'}";
+    let whole = "kubernetes: {lease: {name: main-cluster, namespace: shop}}\nreceivers: {clusterEvents: {}}";
+    assert_eq!(of(&format!("role: cluster\n{forward}\n{whole}")), [""; 0]);
+    assert_eq!(of("role: cluster"), ["forward", "receivers", "kubernetes.lease"]);
+    let path = "kubernetes: {lease: {name: 'a/b', namespace: ''}, attributes: {}}\nreceivers: {clusterEvents: {}}";
+    assert_eq!(
+        of(&format!("role: cluster\n{forward}\n{path}")),
+        ["kubernetes.lease.name", "kubernetes.lease.namespace", "kubernetes.attributes"]
+    );
+    assert_eq!(of(&format!("role: agent\n{forward}\n{whole}")), ["receivers.clusterEvents", "kubernetes.lease"]);
+}

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::native;
 
-/// One NetworkPolicy for each role. All is denied but: OTLP in, from `senders` and from the role's own agents; probes
-/// and metrics in; out to DNS, for agents to their gateways, for gateways to the ports of ClickHouse, and to the port of
+/// One NetworkPolicy for each role. All is denied but: OTLP in, from `senders` and from the resource's own collectors;
+/// probes and metrics in; out to DNS, for others to their gateways, for gateways to the ports of ClickHouse, and to the port of
 /// an OIDC issuer. It has an effect where the cluster's network enforces policies.
 #[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

@@ -35,6 +35,9 @@ pub struct Status {
     /// The agents, when the role is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<RoleStatus>,
+    /// The collectors that read the cluster, when the role is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<RoleStatus>,
 }
 
 /// Addresses inside the cluster.

@@ -1,4 +1,4 @@
-//! Which workload waits for which: agents that are there are changed once their gateways have been. Pure.
+//! Which workload waits for which: agents, and whoever else sends to gateways, are changed once those have been. Pure.
 //!
 //! Gateways must understand what newer agents send, and a revision that cannot run is found out by gateways, which are
 //! replaced only by what is ready, before it reaches the nodes.
@@ -13,7 +13,7 @@ use crate::{desired::Child, resolve::Live, status::workload};
 pub(super) fn waits(child: &Child, live: &[Live], has_written: bool) -> bool {
     let there = live.iter().find(|live| live.kind == child.kind && live.name == child.name);
     let is_to_change = there.is_some_and(|there| !is_current(&child.object, &there.object));
-    child.role == Role::Agent && is_to_change && (has_written || !are_gateways_rolled_out(live))
+    child.role != Role::Gateway && is_to_change && (has_written || !are_gateways_rolled_out(live))
 }
 
 fn are_gateways_rolled_out(live: &[Live]) -> bool {

@@ -91,7 +91,7 @@ fn strategy(rollout: &Rollout) -> DeploymentStrategy {
     }
 }
 
-fn one_per_node_if_possible() -> TopologySpreadConstraint {
+pub(super) fn one_per_node_if_possible() -> TopologySpreadConstraint {
     TopologySpreadConstraint {
         max_skew: 1,
         topology_key: "kubernetes.io/hostname".to_owned(),

@@ -20,7 +20,10 @@ use crate::{
 };
 
 pub(super) fn policy(plan: &Plan, role: Role, wanted: &plan::NetworkPolicy) -> Child {
-    let mut ingress = vec![senders(plan, role, wanted), ports_in([pod::HEALTH.1, pod::METRICS.1])];
+    let mut ingress = vec![ports_in([pod::HEALTH.1, pod::METRICS.1])];
+    if role != Role::Cluster {
+        ingress.insert(0, senders(plan, role, wanted));
+    }
     ingress.extend(wanted.ingress.iter().cloned());
     let mut egress = vec![names_out()];
     egress.extend(outlet(plan, role));
@@ -37,11 +40,12 @@ pub(super) fn policy(plan: &Plan, role: Role, wanted: &plan::NetworkPolicy) -> C
     child(Kind::NetworkPolicy, role, &object)
 }
 
-/// Agents always may send to their gateways.
+/// Whoever belongs to the same resource always may send to its gateways.
 fn senders(plan: &Plan, role: Role, wanted: &plan::NetworkPolicy) -> NetworkPolicyIngressRule {
     let mut from = wanted.senders.clone();
-    if !from.is_empty() && role == Role::Gateway && plan.agent.is_some() {
-        from.push(peer(plan, Role::Agent));
+    if !from.is_empty() && role == Role::Gateway {
+        let own = [Role::Agent, Role::Cluster].into_iter().filter(|role| plan.pod(*role).is_some());
+        from.extend(own.map(|role| peer(plan, role)));
     }
     let otlp = ports_in([pod::OTLP_GRPC.1, pod::OTLP_HTTP.1]);
     NetworkPolicyIngressRule { from: (!from.is_empty()).then_some(from), ..otlp }
@@ -59,7 +63,7 @@ fn names_out() -> NetworkPolicyEgressRule {
 
 fn outlet(plan: &Plan, role: Role) -> Vec<NetworkPolicyEgressRule> {
     let mut rules = Vec::new();
-    if role == Role::Agent {
+    if role != Role::Gateway {
         let to = Some(vec![peer(plan, Role::Gateway)]);
         rules.push(NetworkPolicyEgressRule { ports: Some(vec![port("TCP", pod::OTLP_GRPC.1)]), to });
     }

@@ -1,4 +1,4 @@
-//! The pod both roles share: one container that can do nothing but its work.
+//! The pod all roles share: one container that can do nothing but its work.
 
 use std::time::Duration;
 
@@ -156,7 +156,12 @@ fn ports(shape: &Shape<'_>) -> Vec<ContainerPort> {
     };
     let on_host = |number: u16| shape.host_port.then_some(number);
     let plan::Ports { grpc, http } = shape.pod.ports;
-    vec![port(OTLP_GRPC, on_host(grpc)), port(OTLP_HTTP, on_host(http)), port(HEALTH, None), port(METRICS, None)]
+    let mut ports = vec![port(HEALTH, None), port(METRICS, None)];
+    // Nobody sends to the role cluster.
+    if shape.role != Role::Cluster {
+        ports.splice(0..0, [port(OTLP_GRPC, on_host(grpc)), port(OTLP_HTTP, on_host(http))]);
+    }
+    ports
 }
 
 /// No startup probe: it would delay readiness by its period, and liveness starts late enough.

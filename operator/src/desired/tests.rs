@@ -103,7 +103,7 @@ fn everything_wrong_is_told_at_once() {
 fn workloads_come_last() {
     let kinds: Vec<_> = children("full").iter().map(|child| child.kind.is_workload()).collect();
     assert!(kinds.is_sorted(), "{kinds:?}");
-    assert_eq!(kinds.len(), 10);
+    assert_eq!(kinds.len(), 15);
 }
 
 #[test]

@@ -64,6 +64,7 @@ fn unready(input: &Input<'_>, seen: &Observed) -> Option<(String, String)> {
     let reason = match seen.role {
         Role::Gateway => "GatewayNotReady",
         Role::Agent => "AgentNotReady",
+        Role::Cluster => "ClusterNotReady",
     };
     let role = seen.role.as_str();
     let workload = &seen.workload;
@@ -81,7 +82,7 @@ fn unready(input: &Input<'_>, seen: &Observed) -> Option<(String, String)> {
         return Some(trouble);
     }
     if !workload.is_believed {
-        return Some(("RollingOut".to_owned(), format!("the {role}s of this generation are being started")));
+        return Some(("RollingOut".to_owned(), format!("the {role} pods of this generation are being started")));
     }
     if let Some(left) = workload.rollout_left() {
         return Some(("RollingOut".to_owned(), format!("{role}: {left}")));
@@ -99,7 +100,8 @@ fn access(input: &Input<'_>) -> Option<Fact> {
         Access::Failed { cause } => Some(fact(false, "NotBound", failed(cause))),
         Access::OfOthers => {
             let message = "collectors ask the API server for objects of all namespaces. This operator looks after some \
-                           namespaces and can neither give that right nor see it: the chart's podReaders gives it";
+                           namespaces and can neither give that right nor see it: the chart's podReaders and \
+                           clusterReaders give it";
             Some(Fact { status: "Unknown", ..fact(false, "NotOurs", message.to_owned()) })
         }
     }

@@ -303,3 +303,14 @@ fn a_deployment_is_believed_when_its_controller_saw_its_generation() {
     assert!(!Workload::from(&deployment(1)).is_believed);
     assert!(Workload::from(&deployment(2)).is_believed);
 }
+
+#[test]
+fn a_deployment_speaks_for_the_role_it_bears() {
+    for role in [Role::Gateway, Role::Cluster] {
+        let object = json!({
+            "metadata": {"generation": 1, "labels": labels::all("main", role)},
+            "spec": {"replicas": 1, "selector": {}, "template": {}},
+        });
+        assert_eq!(workload::read(crate::desired::Kind::Deployment, &object).map(|(role, _)| role), Some(role));
+    }
+}

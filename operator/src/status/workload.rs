@@ -7,7 +7,10 @@ use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, DeploymentCondition, Sta
 use serde_json::Value;
 
 use super::Trouble;
-use crate::desired::{CONFIG, Kind};
+use crate::{
+    desired::{CONFIG, Kind},
+    labels,
+};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Workload {
@@ -27,9 +30,14 @@ pub struct Workload {
 
 /// The role whose pods an object starts, and how it does; none if it starts none.
 pub fn read(kind: Kind, object: &Value) -> Option<(Role, Workload)> {
+    let component = &object["metadata"]["labels"][labels::COMPONENT];
+    let is_cluster = component.as_str() == Some(Role::Cluster.as_str());
     let object = object.clone();
     match kind {
-        Kind::Deployment => Some((Role::Gateway, Workload::from(&serde_json::from_value::<Deployment>(object).ok()?))),
+        Kind::Deployment => {
+            let role = if is_cluster { Role::Cluster } else { Role::Gateway };
+            Some((role, Workload::from(&serde_json::from_value::<Deployment>(object).ok()?)))
+        }
         Kind::StatefulSet => {
             Some((Role::Gateway, Workload::from(&serde_json::from_value::<StatefulSet>(object).ok()?)))
         }

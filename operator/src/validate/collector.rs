@@ -4,10 +4,11 @@
 use crds::{
     config::{self, CollectorConfig, Role},
     v1alpha1::{
-        Agent, Auth, Authority, ClickHouse, ClickStackCollectorSpec, ClientTls, ContainerLogs, Gateway, HostMetrics,
-        Otlp,
+        Agent, Auth, Authority, ClickHouse, ClickStackCollectorSpec, ClientTls, Cluster, ContainerLogs, Forward,
+        Gateway, HostMetrics, Otlp,
     },
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::spool;
 use crate::{
@@ -37,9 +38,42 @@ pub(super) fn gateway(clickhouse: &ClickHouse, gateway: &Gateway) -> Files {
     Files { config, mounts: mounts.0, node_folders: Vec::new() }
 }
 
+/// The Lease bears the name of the workload and goes with the resource.
+pub(super) fn cluster(
+    name: &str,
+    namespace: &str,
+    owner: &OwnerReference,
+    spec: &ClickStackCollectorSpec,
+    cluster: &Cluster,
+) -> Files {
+    let mut mounts = Mounts::default();
+    let forward = outlet(name, namespace, spec, cluster.forward.as_ref(), &mut mounts);
+    let owner = config::LeaseOwner {
+        api_version: owner.api_version.clone(),
+        kind: owner.kind.clone(),
+        name: owner.name.clone(),
+        uid: owner.uid.clone(),
+    };
+    let lease =
+        config::Lease { name: names::role(name, Role::Cluster), namespace: namespace.to_owned(), owner: Some(owner) };
+    let config = CollectorConfig {
+        forward: Some(forward),
+        receivers: config::Receivers { cluster_events: Some(config::ClusterEvents {}), ..config::Receivers::default() },
+        kubernetes: Some(config::Kubernetes {
+            cluster_name: spec.cluster_name.clone(),
+            lease: Some(lease),
+            ..config::Kubernetes::default()
+        }),
+        limits: cluster.limits.unwrap_or_default(),
+        shutdown: cluster.shutdown.unwrap_or_default(),
+        ..empty(Role::Cluster)
+    };
+    Files { config, mounts: mounts.0, node_folders: Vec::new() }
+}
+
 pub(super) fn agent(name: &str, namespace: &str, spec: &ClickStackCollectorSpec, agent: &Agent) -> Files {
     let mut mounts = Mounts::default();
-    let forward = outlet(name, namespace, spec, agent, &mut mounts);
+    let forward = outlet(name, namespace, spec, agent.forward.as_ref(), &mut mounts);
     let container_logs = agent.container_logs.as_ref().map(container_logs);
     let host_metrics = agent.host_metrics.as_ref().map(host_metrics);
     let logs = container_logs.iter().flat_map(|logs| log_folders(name, namespace, logs));
@@ -76,14 +110,14 @@ fn outlet(
     name: &str,
     namespace: &str,
     spec: &ClickStackCollectorSpec,
-    agent: &Agent,
+    wanted: Option<&Forward>,
     mounts: &mut Mounts,
 ) -> config::Forward {
     let is_secure =
         spec.gateway.as_ref().and_then(|gateway| gateway.otlp.as_ref()).is_some_and(|otlp| otlp.tls.is_some());
     let scheme = if is_secure { "https" } else { "http" };
     let host = names::host(&names::gateway_pods(name), namespace);
-    let wanted = agent.forward.clone().unwrap_or_default();
+    let wanted = wanted.cloned().unwrap_or_default();
     let mut forward = config::Forward::to(format!("{scheme}://{host}:4317"));
     forward.timeout = wanted.timeout.unwrap_or(forward.timeout);
     forward.retry_for = wanted.retry_for.unwrap_or(forward.retry_for);

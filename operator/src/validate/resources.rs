@@ -37,6 +37,7 @@ fn defaults(role: Role) -> ResourceRequirements {
     let (cpu, memory, limit) = match role {
         Role::Gateway => ("100m", "128Mi", "512Mi"),
         Role::Agent => ("50m", "64Mi", "256Mi"),
+        Role::Cluster => ("20m", "64Mi", "256Mi"),
     };
     let quantities = |pairs: &[(&str, &str)]| -> BTreeMap<_, _> {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), Quantity((*value).to_owned()))).collect()

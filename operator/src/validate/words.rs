@@ -3,7 +3,7 @@
 use crds::{config::Role, problem::Problem};
 
 /// Fields of the file that stand elsewhere in the spec; the first that fits is taken.
-const MOVED: [(&str, &str); 13] = [
+const MOVED: [(&str, &str); 14] = [
     ("forward.tls.caFile", "{role}.forward.tls.ca"),
     ("forward.tls.certFile", "{role}.forward.tls.clientCertificate"),
     ("clickhouse.tls.caFile", "clickhouse.tls.ca"),
@@ -16,6 +16,7 @@ const MOVED: [(&str, &str); 13] = [
     ("kubernetes.clusterName", "clusterName"),
     ("kubernetes.attributes", "{role}.kubernetesAttributes"),
     ("receivers.containerLogs", "{role}.containerLogs"),
+    ("receivers.clusterEvents", "{role}.events"),
     ("receivers.hostMetrics", "{role}.hostMetrics"),
 ];
 

@@ -92,7 +92,8 @@ impl Namespace {
 
     /// Names, versions and kinds of everything the operator makes.
     pub fn children(&self) -> anyhow::Result<Vec<String>> {
-        let kinds = "deployments,daemonsets,services,configmaps,serviceaccounts,networkpolicies,ingresses";
+        let kinds =
+            "deployments,daemonsets,services,configmaps,serviceaccounts,roles,rolebindings,networkpolicies,ingresses";
         let objects = self.json(&[kinds, "--selector", "app.kubernetes.io/managed-by=clickstack-operator"])?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let line = |object: &Value| {

@@ -1,53 +1,5 @@
-use std::sync::Mutex;
-
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
-    sync::mpsc,
-};
-
 use super::*;
-
-/// An API server that gives the answers of a list, one for each request, and then is silent.
-struct Server {
-    endpoint: String,
-    requests: mpsc::Receiver<String>,
-}
-
-impl Server {
-    async fn answering(answers: Vec<(u16, String)>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let (told, requests) = mpsc::channel(16);
-        let answers = Arc::new(Mutex::new(answers.into_iter()));
-        tokio::spawn(async move {
-            while let Ok((mut socket, _)) = listener.accept().await {
-                let (told, answers) = (told.clone(), Arc::clone(&answers));
-                tokio::spawn(async move {
-                    let mut request = vec![0; 4096];
-                    let length = socket.read(&mut request).await.unwrap();
-                    let request = String::from_utf8_lossy(&request[..length]).into_owned();
-                    assert!(request.to_lowercase().contains("authorization: bearer secret\r\n"), "{request}");
-                    let next = answers.lock().unwrap().next();
-                    let _ = told.send(request.lines().next().unwrap_or_default().to_owned()).await;
-                    match next {
-                        Some((status, body)) => {
-                            let head = format!("HTTP/1.1 {status} X\r\nconnection: close\r\n\r\n");
-                            socket.write_all(head.as_bytes()).await.unwrap();
-                            socket.write_all(body.as_bytes()).await.unwrap();
-                        }
-                        None => std::future::pending().await,
-                    }
-                });
-            }
-        });
-        Self { endpoint, requests }
-    }
-
-    async fn asked(&mut self) -> String {
-        tokio::time::timeout(Duration::from_secs(20), self.requests.recv()).await.unwrap().unwrap()
-    }
-}
+use crate::cluster::{answers::WATCH_SECONDS, tests::server::Server};
 
 fn pod(uid: &str, label: &str) -> String {
     format!(
@@ -60,9 +12,7 @@ fn event(kind: &str, object: &str) -> String {
 }
 
 fn started(server: &Server, folder: &std::path::Path) -> Pods {
-    let token_file = folder.join("token");
-    std::fs::write(&token_file, "secret\n").unwrap();
-    let api = Api { endpoint: server.endpoint.clone(), token_file, ca_file: folder.join("none") };
+    let api = server.api(folder);
     let rules = Rules { labels: vec!["*".into()], annotations: Vec::new() };
     let pods = Pods::default();
     let watch = Watch { api, node: "node-1".into(), rules, pods: pods.clone(), metrics: Arc::default() };

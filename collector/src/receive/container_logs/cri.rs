@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-mod time;
+use crate::rfc3339::nanoseconds;
 
 /// Where a container wrote it.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -51,7 +51,7 @@ pub(super) fn line(bytes: &[u8]) -> Option<Line<'_>> {
 fn cri(bytes: &[u8]) -> Option<Line<'_>> {
     // The shortest time has 20 letters, and no more than 35 are of use.
     let space = memchr::memchr(b' ', bytes.get(..bytes.len().min(40))?)?;
-    let (time, rest) = (time::nanoseconds(&bytes[..space])?, &bytes[space + 1..]);
+    let (time, rest) = (nanoseconds(&bytes[..space])?, &bytes[space + 1..]);
     let (stream, rest) = match rest.split_at_checked(7)? {
         (b"stdout ", rest) => (Stream::Stdout, rest),
         (b"stderr ", rest) => (Stream::Stderr, rest),
@@ -91,7 +91,7 @@ fn docker(bytes: &[u8]) -> Option<Line<'_>> {
             Cow::Owned(text) => text.truncate(text.len() - 1),
         }
     }
-    Some(Line { time: time::nanoseconds(time.as_bytes())?, stream, is_end, text })
+    Some(Line { time: nanoseconds(time.as_bytes())?, stream, is_end, text })
 }
 
 impl Stream {

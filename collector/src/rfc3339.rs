@@ -1,9 +1,9 @@
-//! RFC 3339 to nanoseconds. Comes in: the letters. Goes out: nanoseconds since the Unix epoch, or nothing. Must not
-//! accept a time that 64 bits cannot hold.
+//! RFC 3339 and nanoseconds since the Unix epoch. Comes in: one of both. Goes out: the other, or nothing. Must not accept
+//! a time that 64 bits cannot hold.
 
 /// Reads a time with any number of fractional digits, of which nine count, and `Z` or an offset.
 #[inline]
-pub(super) fn nanoseconds(text: &[u8]) -> Option<u64> {
+pub fn nanoseconds(text: &[u8]) -> Option<u64> {
     let (head, rest) = text.split_first_chunk::<19>()?;
     let is_shaped =
         head[4] == b'-' && head[7] == b'-' && (head[10] | 0x20) == b't' && head[13] == b':' && head[16] == b':';
@@ -21,6 +21,14 @@ pub(super) fn nanoseconds(text: &[u8]) -> Option<u64> {
     let (nanos, zone) = fraction(rest)?;
     let seconds = days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset(zone)?;
     u64::try_from(seconds).ok()?.checked_mul(1_000_000_000)?.checked_add(nanos)
+}
+
+/// Writes a time in UTC, to the microsecond, as Kubernetes' `MicroTime` has it.
+pub fn micro_time(nanos: u64) -> String {
+    let (seconds, micros) = (nanos / 1_000_000_000, nanos / 1_000 % 1_000_000);
+    let (year, month, day) = date((seconds / 86_400) as i64);
+    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
 }
 
 #[inline]
@@ -64,6 +72,18 @@ const fn days(year: i64, month: i64, day: i64) -> i64 {
     year * 365 + year / 4 - year / 100 + year / 400 + of_year - 719_468
 }
 
+/// The other way round: 146,097 days are 400 years.
+const fn date(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let is_next = month > 9;
+    (era * 400 + year + if is_next { 1 } else { 0 }, if is_next { month - 9 } else { month + 3 }, day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +117,15 @@ mod tests {
             "20x6-11-24T16:27:03Z",
         ] {
             assert_eq!(nanoseconds(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        assert_eq!(micro_time(1_795_537_623_123_456_789), "2026-11-24T16:27:03.123456Z");
+        for day in (0..80_000).step_by(7) {
+            let nanos = day * 86_400_000_000_000 + 86_399_999_999_000;
+            assert_eq!(nanoseconds(micro_time(nanos).as_bytes()), Some(nanos), "day {day}");
         }
     }
 }
