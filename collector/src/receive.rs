@@ -34,6 +34,7 @@ pub mod deliver;
 mod files;
 pub mod host_metrics;
 pub mod inflate;
+pub mod kubelet_metrics;
 pub mod listener;
 pub mod otlp_grpc;
 pub mod otlp_http;

@@ -225,7 +225,7 @@ fn named_filter(variables: &Variables) -> Option<&String> {
 fn node(config: &CollectorConfig, variables: &Variables) -> Node {
     let named = |name| variables.get(name).filter(|value| !value.is_empty()).cloned();
     let cluster = config.kubernetes.as_ref().and_then(|kubernetes| kubernetes.cluster_name.clone());
-    Node { name: named("NODE_NAME"), cluster, pod: named("POD_NAME") }
+    Node { name: named("NODE_NAME"), cluster, pod: named("POD_NAME"), address: named("NODE_IP") }
 }
 
 /// The file's own, or that of the cluster this pod runs in.

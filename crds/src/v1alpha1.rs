@@ -24,7 +24,7 @@ mod spool;
 mod status;
 mod workload;
 
-pub use agent::{Agent, ContainerLogs, Forward, HostMetrics};
+pub use agent::{Agent, ContainerLogs, Forward, HostMetrics, KubeletMetrics};
 pub use clickhouse::{ClickHouse, Credentials};
 pub use cluster::{Cluster, ClusterEvents};
 pub use gateway::Gateway;

@@ -77,6 +77,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch]
+# The kubelet's statistics, each agent its own node's; nodes/proxy would be a way into every container.
+- apiGroups: [""]
+  resources: [nodes/stats]
+  verbs: [get]
 {{- end -}}
 
 {{- define "operator.rulesOf.cluster" -}}

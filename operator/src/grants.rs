@@ -23,13 +23,15 @@ pub struct Account {
     pub name: String,
 }
 
-/// The roles that may ask the API server for something.
+/// The roles that may ask the API server or a kubelet for something.
 pub const ASKING: [Role; 2] = [Role::Agent, Role::Cluster];
 
-/// Whether the collectors of a role ask the API server for anything.
+/// Whether the collectors of a role ask the API server or a kubelet for anything.
 pub const fn asks(spec: &ClickStackCollectorSpec, role: Role) -> bool {
     match role {
-        Role::Agent => matches!(&spec.agent, Some(agent) if agent.kubernetes_attributes.is_some()),
+        Role::Agent => {
+            matches!(&spec.agent, Some(agent) if agent.kubernetes_attributes.is_some() || agent.kubelet_metrics.is_some())
+        }
         Role::Cluster => spec.cluster.is_some(),
         Role::Gateway => false,
     }

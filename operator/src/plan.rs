@@ -218,9 +218,17 @@ impl Gateway {
 }
 
 impl Pod {
-    /// Whether the collector talks to the API server. Only then it gets a token.
-    pub fn asks_kubernetes(&self) -> bool {
+    /// Whether the collector has to show who it is, to the API server or to a kubelet. Only then it gets a token.
+    pub fn has_token(&self) -> bool {
+        self.asks_api_server() || self.asks_kubelet()
+    }
+
+    pub fn asks_api_server(&self) -> bool {
         self.config.kubernetes.as_ref().is_some_and(|asked| asked.attributes.is_some() || asked.lease.is_some())
+    }
+
+    pub fn asks_kubelet(&self) -> bool {
+        self.config.receivers.kubelet_metrics.is_some()
     }
 }
 

@@ -82,6 +82,7 @@ pub fn references(spec: &ClickStackCollectorSpec) -> Vec<Reference> {
         if let Some(token) = shown_token(spec) {
             of_role.secret(&token.secret_name, &[&token.key]);
         }
+        of_role.authority(agent.kubelet_metrics.as_ref().and_then(|kubelet| kubelet.ca.as_ref()));
         pod::collect(&mut of_role, &agent.pod);
     }
     if let Some(cluster) = &spec.cluster {

@@ -15,12 +15,16 @@ const PURE: &[&str] = &[
     "receive/cluster_events/record",
     "cluster/attributes",
     "cluster/pod",
+    "cluster/resources",
     "receive/host_metrics/cpu",
     "receive/host_metrics/disk",
     "receive/host_metrics/filesystem",
     "receive/host_metrics/memory",
     "receive/host_metrics/network",
     "receive/host_metrics/processes",
+    "receive/kubelet_metrics/measures",
+    "receive/kubelet_metrics/resets",
+    "receive/kubelet_metrics/summary",
     "receive/container_logs/batch",
     "receive/container_logs/cri",
     "receive/container_logs/join",
@@ -30,7 +34,7 @@ const PURE_MUST_NOT: &[&str] =
     &["tokio ::", "std :: fs", "std :: net", "Instant :: now", "SystemTime", "tracing", "hyper ::", "kube ::"];
 
 /// What the stages share.
-const NOUNS: &[&str] = &["signal", "record", "table", "ack", "budget", "delivery", "pattern"];
+const NOUNS: &[&str] = &["signal", "record", "table", "ack", "budget", "delivery", "pattern", "rfc3339"];
 const NOUNS_MUST_NOT: &[&str] = &["tracing", "println", "eprintln"];
 
 /// The stages that touch the world, and everything that is a stage.

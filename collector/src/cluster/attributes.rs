@@ -5,8 +5,11 @@
 //! <https://opentelemetry.io/docs/specs/semconv/resource/k8s/>). Must not ask for other objects: who stands above a pod
 //! is read from its owner's name, by the rules by which Kubernetes makes such names.
 
-use super::pod::{Metadata, Pod};
-use crate::pattern::matches;
+use super::{
+    pod::{ContainerStatus, Metadata, Pod},
+    resources::Reserved,
+};
+use crate::{pattern::matches, rfc3339::nanoseconds};
 
 /// Name and value.
 pub type Attribute = (String, String);
@@ -29,14 +32,35 @@ pub struct Known {
     /// Whether the pod says itself which instance this is.
     has_instance: bool,
     containers: Vec<Container>,
+    reserved: Reserved,
+    /// Names of volumes, and their kinds.
+    volumes: Vec<(String, String)>,
+}
+
+/// Which of the containers that have borne a name one after another.
+#[derive(Clone, Copy, Debug)]
+pub enum Run {
+    /// The one that was started after so many restarts.
+    Restart(u32),
+    /// The one that was made at this time, in nanoseconds since the Unix epoch.
+    MadeAt(u64),
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Container {
     name: String,
     image: String,
-    /// Identity and restarts of the one that runs.
-    running: Option<(String, u32)>,
+    running: Option<Running>,
+    reserved: Reserved,
+}
+
+/// The container the pod's status speaks of.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Running {
+    id: String,
+    restarts: u32,
+    /// It was made after the one before it had ended, and before it was started; none where it does not run.
+    made: Option<std::ops::Range<u64>>,
 }
 
 /// Annotations that are attributes as they stand.
@@ -74,12 +98,35 @@ impl Known {
             version: if says("service.version") { Some(String::new()) } else { label("app.kubernetes.io/version") },
             has_instance: says("service.instance.id"),
             containers: containers(pod),
+            reserved: Reserved::of_pod(pod),
+            volumes: volumes(pod),
             attributes,
         }
     }
 
+    /// Everything that is said of the pod itself.
+    pub fn of_pod(&self) -> Vec<Attribute> {
+        let mut attributes = self.attributes.clone();
+        let version = self.version.as_ref().filter(|version| !version.is_empty());
+        for (name, value) in [("service.name", self.service.as_ref()), ("service.version", version)] {
+            attributes.extend(value.map(|value| (name.to_owned(), value.clone())));
+        }
+        attributes
+    }
+
+    /// What it may use, or one of its containers.
+    pub fn reserved(&self, container: Option<&str>) -> Reserved {
+        let Some(name) = container else { return self.reserved };
+        self.containers.iter().find(|one| one.name == name).map(|one| one.reserved).unwrap_or_default()
+    }
+
+    /// The kind of one of its volumes, as `emptyDir`.
+    pub fn volume_type(&self, name: &str) -> Option<&str> {
+        self.volumes.iter().find(|(volume, _)| volume == name).map(|(_, kind)| kind.as_str())
+    }
+
     /// Everything that is said of one of its containers. `instance` is what it is called where the pod says nothing.
-    pub fn of_container(&self, name: &str, restart: u32, instance: &str) -> Vec<Attribute> {
+    pub fn of_container(&self, name: &str, run: Run, instance: &str) -> Vec<Attribute> {
         let mut attributes = self.attributes.clone();
         let mut add = |name: &str, value: &str| attributes.push((name.to_owned(), value.to_owned()));
         if let Some(service) = &self.service {
@@ -101,10 +148,30 @@ impl Known {
         if let Some(tag) = tag {
             add("container.image.tag", tag);
         }
-        if let Some((id, _)) = container.and_then(|one| one.running.as_ref()).filter(|(_, count)| *count == restart) {
-            add("container.id", id);
+        if let Some(running) = container.and_then(|one| one.running.as_ref()).filter(|running| running.is(run)) {
+            add("container.id", &running.id);
         }
         attributes
+    }
+}
+
+impl Running {
+    fn of(status: &ContainerStatus) -> Option<Self> {
+        const SECOND: u64 = 1_000_000_000;
+        let (_, id) = status.container_id.split_once("://")?;
+        let time = |text: Option<&String>| nanoseconds(text?.as_bytes());
+        let started = status.state.running.as_ref().and_then(|times| time(times.started_at.as_ref()));
+        let before = status.last_state.terminated.as_ref().and_then(|times| time(times.finished_at.as_ref()));
+        // Both times are cut to the second.
+        let made = started.map(|started| before.unwrap_or(0)..started + SECOND);
+        Some(Self { id: id.to_owned(), restarts: status.restart_count, made })
+    }
+
+    fn is(&self, run: Run) -> bool {
+        match run {
+            Run::Restart(count) => self.restarts == count,
+            Run::MadeAt(time) => self.made.as_ref().is_some_and(|made| made.contains(&time)),
+        }
     }
 }
 
@@ -141,13 +208,19 @@ fn best(owners: &[(&'static str, String)]) -> Option<String> {
 
 fn containers(pod: &Pod) -> Vec<Container> {
     let statuses = || pod.status.container_statuses.iter().chain(&pod.status.init_container_statuses);
-    let running = |name: &str| {
-        let status = statuses().find(|status| status.name == name)?;
-        let (_, id) = status.container_id.split_once("://")?;
-        Some((id.to_owned(), status.restart_count))
-    };
     let all = pod.spec.containers.iter().chain(&pod.spec.init_containers);
-    all.map(|one| Container { name: one.name.clone(), image: one.image.clone(), running: running(&one.name) }).collect()
+    let known = all.map(|one| Container {
+        name: one.name.clone(),
+        image: one.image.clone(),
+        running: statuses().find(|status| status.name == one.name).and_then(Running::of),
+        reserved: Reserved::of(&one.resources),
+    });
+    known.collect()
+}
+
+fn volumes(pod: &Pod) -> Vec<(String, String)> {
+    let named = pod.spec.volumes.iter().filter_map(|one| Some((one.name.clone(), one.source.keys().next()?.clone())));
+    named.collect()
 }
 
 /// Name and tag of `registry:5000/team/app:1.2@sha256:…`.

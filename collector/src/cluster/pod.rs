@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -39,6 +39,9 @@ pub(super) struct Spec {
     pub(super) node_name: String,
     pub(super) containers: Vec<Container>,
     pub(super) init_containers: Vec<Container>,
+    /// Of the pod as a whole, where it says so.
+    pub(super) resources: Option<Resources>,
+    pub(super) volumes: Vec<Volume>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -46,6 +49,33 @@ pub(super) struct Spec {
 pub(super) struct Container {
     pub(super) name: String,
     pub(super) image: String,
+    pub(super) resources: Resources,
+    /// Of an init container: `Always`, where it runs beside the others.
+    pub(super) restart_policy: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Resources {
+    pub(super) limits: Option<Amounts>,
+    pub(super) requests: Option<Amounts>,
+}
+
+/// As Kubernetes writes quantities.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Amounts {
+    pub(super) cpu: Option<String>,
+    pub(super) memory: Option<String>,
+}
+
+/// Beside the name stands one more field, which is called after the kind of the volume.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Volume {
+    pub(super) name: String,
+    #[serde(flatten)]
+    pub(super) source: BTreeMap<String, IgnoredAny>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -64,6 +94,23 @@ pub(super) struct ContainerStatus {
     /// `containerd://…`; empty before it runs.
     #[serde(rename = "containerID")]
     pub(super) container_id: String,
+    pub(super) state: State,
+    pub(super) last_state: State,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct State {
+    pub(super) running: Option<Times>,
+    pub(super) terminated: Option<Times>,
+}
+
+/// To the second.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Times {
+    pub(super) started_at: Option<String>,
+    pub(super) finished_at: Option<String>,
 }
 
 impl Pod {

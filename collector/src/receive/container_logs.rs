@@ -69,6 +69,8 @@ pub struct Node {
     pub cluster: Option<String>,
     /// The agent's own pod.
     pub pod: Option<String>,
+    /// The node's address, as its kubelet listens on it.
+    pub address: Option<String>,
 }
 
 /// The receiver, before it runs.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use crds::quantity::Duration;
 use prometheus_client::registry::Registry;
 use tokio::task::JoinSet;
 
@@ -14,6 +15,7 @@ use crate::{
         container_logs::{self, Receiver},
         deliver::Outlet,
         host_metrics::Host,
+        kubelet_metrics::Kubelet,
         scrape::{self, Scraper},
     },
     settings::Settings,
@@ -24,6 +26,7 @@ pub(super) struct Sources {
     logs: Option<Receiver>,
     host: Option<Scraper>,
     cluster: Option<Cluster>,
+    kubelet: Option<(Scraper, Kubelet)>,
 }
 
 impl Sources {
@@ -33,18 +36,25 @@ impl Sources {
     /// What has to be asked cannot be.
     pub(super) fn new(settings: &Settings, outlet: &Outlet, registry: &mut Registry) -> Result<Self> {
         let receivers = &settings.config.receivers;
+        let pods = watch_pods(settings, registry);
         let logs = receivers.container_logs.as_ref().map(|_| Receiver {
             outlet: outlet.clone(),
             metrics: Arc::new(container_logs::Metrics::new(registry)),
-            pods: watch_pods(settings, registry),
+            pods: pods.clone(),
         });
-        let host = receivers.host_metrics.as_ref().map(|config| Scraper {
-            outlet: outlet.clone(),
-            interval: config.interval.0,
-            metrics: Arc::new(scrape::Metrics::new(registry)),
-        });
+        let kubelet = receivers.kubelet_metrics.as_ref().and_then(|_| kubelet(settings, pods));
+        // Counted together, by receiver.
+        let metrics =
+            (receivers.host_metrics.is_some() || kubelet.is_some()).then(|| Arc::new(scrape::Metrics::new(registry)));
+        let scraper = |interval: Duration| {
+            let (outlet, metrics) = (outlet.clone(), metrics.clone()?);
+            Some(Scraper { outlet, interval: interval.0, metrics })
+        };
+        let host = receivers.host_metrics.as_ref().and_then(|config| scraper(config.interval));
+        let kubelet = receivers.kubelet_metrics.as_ref().zip(kubelet);
+        let kubelet = kubelet.and_then(|(config, kubelet)| Some((scraper(config.interval)?, kubelet)));
         let cluster = Cluster::new(settings, outlet, registry)?;
-        Ok(Self { logs, host, cluster })
+        Ok(Self { logs, host, kubelet, cluster })
     }
 
     pub(super) fn start(self, settings: &Settings, tasks: &mut JoinSet<()>) -> Result<()> {
@@ -61,8 +71,22 @@ impl Sources {
         if let Some(cluster) = self.cluster {
             tasks.spawn(cluster.run());
         }
+        if let Some((scraper, kubelet)) = self.kubelet {
+            tasks.spawn(scraper.run(kubelet));
+        }
         Ok(())
     }
+}
+
+fn kubelet(settings: &Settings, pods: Option<Pods>) -> Option<Kubelet> {
+    let (config, api) = (settings.config.receivers.kubelet_metrics.as_ref()?, settings.kubernetes_api.as_ref());
+    let kubelet = api.and_then(|api| Kubelet::new(config, &settings.node, api, pods));
+    if kubelet.is_none() {
+        tracing::warn!(
+            "receivers.kubeletMetrics has no effect: this is no pod of Kubernetes, or neither NODE_IP nor NODE_NAME is set"
+        );
+    }
+    kubelet
 }
 
 /// What is known of the node's pods, kept true beside everything else.

@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{any_address, cluster::ClusterEvents, container_logs::ContainerLogs, host_metrics::HostMetrics};
+use super::{
+    any_address, cluster::ClusterEvents, container_logs::ContainerLogs, host_metrics::HostMetrics,
+    kubelet_metrics::KubeletMetrics,
+};
 use crate::quantity::Duration;
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -17,6 +20,9 @@ pub struct Receivers {
     /// What the node itself does. Absent: not measured. Only an agent measures it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_metrics: Option<HostMetrics>,
+    /// What the node's pods, containers and volumes use, by its kubelet. Absent: not asked. Only an agent asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubelet_metrics: Option<KubeletMetrics>,
     /// What happens in the cluster. Absent: not read. Only the role `cluster` reads it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_events: Option<ClusterEvents>,

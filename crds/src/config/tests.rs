@@ -163,6 +163,21 @@ fn measuring_is_for_agents_and_its_mistakes_are_named() {
 }
 
 #[test]
+fn a_kubelet_is_shown_no_token_without_tls_and_met_in_one_way() {
+    let agent = |kubelet: &str| {
+        let yaml =
+            format!("role: agent\nforward: {{endpoint: 'http://g:4317'}}\nreceivers: {{kubeletMetrics: {kubelet}}}");
+        fields(&CollectorConfig::from_yaml(&yaml).unwrap())
+    };
+    assert_eq!(agent("{}"), [""; 0]);
+    assert_eq!(agent("{endpoint: 'https://[::1]:10250', insecureSkipVerify: true}"), [""; 0]);
+    assert_eq!(
+        agent("{endpoint: 'http://node:10255', caFile: /ca, insecureSkipVerify: true, interval: 0s}"),
+        ["interval", "endpoint", "caFile"].map(|field| format!("receivers.kubeletMetrics.{field}"))
+    );
+}
+
+#[test]
 fn an_issuer_is_believed_over_tls_or_on_this_machine() {
     for issuer in ["https://issuer.example/realms/a", "http://127.0.0.1:8080", "http://localhost/x", "http://[::1]:80"]
     {

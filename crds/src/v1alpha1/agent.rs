@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AgentSpool, Auth, ClientTls, Otlp, PodSettings, UpdateStrategy};
+use super::{AgentSpool, Auth, Authority, ClientTls, Otlp, PodSettings, UpdateStrategy};
 use crate::{
     config::{KubernetesAttributes, Limits, Namespaces, Shutdown, StartAt},
     quantity::{ByteSize, Duration},
@@ -30,6 +30,11 @@ pub struct Agent {
     /// see the whole filesystem of the node, mounted read-only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_metrics: Option<HostMetrics>,
+    /// Ask the node's kubelet what its pods, containers and volumes use. Present: on. The operator lets the agents'
+    /// ServiceAccount read the statistics of nodes (nodes/stats); one that is limited to namespaces cannot, and the
+    /// chart's `podReaders` does. With kubernetesAttributes, also in relation to limits and requests, by workload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubelet_metrics: Option<KubeletMetrics>,
     /// Ask the API server for the pods of the node, and add what they say to their container logs: workload, service,
     /// image, and the labels and annotations named here. Present: on. The operator lets the agents' ServiceAccount list and
     /// watch the pods of all namespaces; one that is limited to namespaces cannot, and the chart's `podReaders` does.
@@ -77,6 +82,26 @@ pub struct HostMetrics {
     /// Between two measurements, 1s … 1h. Absent: 30s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Duration>,
+}
+
+/// How kubelets are asked.
+#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[x_kube(validation = (
+    "!has(self.ca) || !has(self.insecureSkipVerify) || !self.insecureSkipVerify",
+    "insecureSkipVerify would ignore ca; remove one of both"
+))]
+pub struct KubeletMetrics {
+    /// Between two measurements, 1s … 1h. Absent: 20s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Duration>,
+    /// Authorities that may have signed the kubelets' certificates. Absent: that of the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<Authority>,
+    /// Take any certificate: kubelets sign their own unless serverTLSBootstrap is set. Whoever is between an agent and
+    /// its node reads the agent's token.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub insecure_skip_verify: bool,
 }
 
 /// How agents pass deliveries on.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crds::config::Role;
+use crds::config::{KubeletMetrics, Role};
 use k8s_openapi::{
     api::networking::v1::{
         NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
@@ -71,9 +71,10 @@ fn outlet(plan: &Plan, role: Role) -> Vec<NetworkPolicyEgressRule> {
     let clickhouse = config.clickhouse.iter().flat_map(crds::config::ClickHouse::addresses);
     let issuer = config.receivers.otlp.auth.oidc.iter().map(|oidc| oidc.issuer.as_str());
     // The API server behind its Service listens on one of these, almost everywhere.
-    let api_server = plan.pod(role).filter(|pod| pod.asks_kubernetes()).map_or(&[][..], |_| &[443, 6443]);
+    let api_server = plan.pod(role).filter(|pod| pod.asks_api_server()).map_or(&[][..], |_| &[443, 6443]);
+    let kubelet = plan.pod(role).filter(|pod| pod.asks_kubelet()).map(|_| KubeletMetrics::PORT);
     let numbers = clickhouse.chain(issuer).filter_map(port_of);
-    let numbers: BTreeSet<_> = numbers.chain(api_server.iter().copied()).collect();
+    let numbers: BTreeSet<_> = numbers.chain(api_server.iter().copied()).chain(kubelet).collect();
     if !numbers.is_empty() {
         let ports = numbers.into_iter().map(|number| port("TCP", number)).collect();
         rules.push(NetworkPolicyEgressRule { ports: Some(ports), to: None });

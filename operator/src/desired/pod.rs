@@ -58,7 +58,7 @@ pub(super) fn template(plan: &Plan, shape: &Shape<'_>) -> PodTemplateSpec {
         plan.image.pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() }).collect();
     let spec = PodSpec {
         service_account_name: Some(names::role(&plan.name, shape.role)),
-        automount_service_account_token: Some(shape.pod.asks_kubernetes()),
+        automount_service_account_token: Some(shape.pod.has_token()),
         enable_service_links: Some(false),
         termination_grace_period_seconds: Some(grace_seconds(&shape.pod.config.shutdown)),
         image_pull_secrets: some(&pull_secrets),
@@ -127,6 +127,8 @@ fn container(plan: &Plan, shape: &Shape<'_>) -> Container {
     mounts.extend(shape.spool.map(mounts::spool));
     mounts.extend(settings.volume_mounts.iter().cloned());
     let mut env = vec![from_field("POD_NAME", "metadata.name"), from_field("NODE_NAME", "spec.nodeName")];
+    // A node's name need not be one that can be looked up.
+    env.extend(shape.pod.asks_kubelet().then(|| from_field("NODE_IP", "status.hostIP")));
     env.extend(settings.env.iter().cloned());
     Container {
         name: COLLECTOR.to_owned(),

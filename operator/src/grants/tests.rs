@@ -53,12 +53,14 @@ fn a_binding_says_all_that_is_wanted_and_nothing_else() {
 
 #[test]
 fn whoever_gets_a_token_is_bound() {
-    for agent in [json!({}), json!({"kubernetesAttributes": {}}), json!({"containerLogs": {}})] {
+    let agents =
+        ["kubernetesAttributes", "kubeletMetrics", "containerLogs", "hostMetrics"].map(|name| json!({name: {}}));
+    for agent in agents.into_iter().chain([json!({})]) {
         let mut resource = resource("main", &spec(&agent, false)).0.unwrap();
         resource.spec.cluster = serde_json::from_value(json!({})).unwrap();
         let plan = validate(&resource, &Found::new(), "r:1").unwrap();
         for role in Role::ALL {
-            assert_eq!(plan.pod(role).is_some_and(crate::plan::Pod::asks_kubernetes), asks(&resource.spec, role));
+            assert_eq!(plan.pod(role).is_some_and(crate::plan::Pod::has_token), asks(&resource.spec, role));
         }
     }
 }

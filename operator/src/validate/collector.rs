@@ -5,7 +5,7 @@ use crds::{
     config::{self, CollectorConfig, Role},
     v1alpha1::{
         Agent, Auth, Authority, ClickHouse, ClickStackCollectorSpec, ClientTls, Cluster, ContainerLogs, Forward,
-        Gateway, HostMetrics, Otlp,
+        Gateway, HostMetrics, KubeletMetrics, Otlp,
     },
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -76,6 +76,7 @@ pub(super) fn agent(name: &str, namespace: &str, spec: &ClickStackCollectorSpec,
     let forward = outlet(name, namespace, spec, agent.forward.as_ref(), &mut mounts);
     let container_logs = agent.container_logs.as_ref().map(container_logs);
     let host_metrics = agent.host_metrics.as_ref().map(host_metrics);
+    let kubelet_metrics = agent.kubelet_metrics.as_ref().map(|kubelet| kubelet_metrics(kubelet, &mut mounts));
     let logs = container_logs.iter().flat_map(|logs| log_folders(name, namespace, logs));
     let spool = agent.spool.as_ref().map(|wanted| spool::of_collector(wanted.size));
     let spool_folder = spool.iter().map(|spool| spool::node_folder(name, namespace, spool));
@@ -85,6 +86,7 @@ pub(super) fn agent(name: &str, namespace: &str, spec: &ClickStackCollectorSpec,
         receivers: config::Receivers {
             container_logs,
             host_metrics,
+            kubelet_metrics,
             ..receivers(agent.otlp.as_ref(), agent.auth.as_ref(), &mut mounts)
         },
         kubernetes: kubernetes(spec.cluster_name.as_ref(), agent),
@@ -156,6 +158,16 @@ fn log_folders(name: &str, namespace: &str, logs: &config::ContainerLogs) -> [No
 fn host_metrics(wanted: &HostMetrics) -> config::HostMetrics {
     let defaults = config::HostMetrics::default();
     config::HostMetrics { interval: wanted.interval.unwrap_or(defaults.interval), ..defaults }
+}
+
+fn kubelet_metrics(wanted: &KubeletMetrics, mounts: &mut Mounts) -> config::KubeletMetrics {
+    let defaults = config::KubeletMetrics::default();
+    config::KubeletMetrics {
+        interval: wanted.interval.unwrap_or(defaults.interval),
+        ca_file: wanted.ca.as_ref().map(|ca| mounts.authority("kubelet-ca", ca)),
+        insecure_skip_verify: wanted.insecure_skip_verify,
+        ..defaults
+    }
 }
 
 /// What is read below it, everybody may read.

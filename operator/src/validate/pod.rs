@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Set by the operator in every collector.
-const OWN_ENVIRONMENT: [&str; 2] = ["POD_NAME", "NODE_NAME"];
+const OWN_ENVIRONMENT: [&str; 3] = ["POD_NAME", "NODE_NAME", "NODE_IP"];
 /// Where the operator mounts what it mounts.
 const OWN_DIRECTORIES: &str = "/etc/clickstack";
 

@@ -3,7 +3,7 @@
 use crds::{config::Role, problem::Problem};
 
 /// Fields of the file that stand elsewhere in the spec; the first that fits is taken.
-const MOVED: [(&str, &str); 14] = [
+const MOVED: [(&str, &str); 16] = [
     ("forward.tls.caFile", "{role}.forward.tls.ca"),
     ("forward.tls.certFile", "{role}.forward.tls.clientCertificate"),
     ("clickhouse.tls.caFile", "clickhouse.tls.ca"),
@@ -18,6 +18,8 @@ const MOVED: [(&str, &str); 14] = [
     ("receivers.containerLogs", "{role}.containerLogs"),
     ("receivers.clusterEvents", "{role}.events"),
     ("receivers.hostMetrics", "{role}.hostMetrics"),
+    ("receivers.kubeletMetrics.caFile", "{role}.kubeletMetrics.ca"),
+    ("receivers.kubeletMetrics", "{role}.kubeletMetrics"),
 ];
 
 pub(super) fn of_the_spec(role: Role, problem: Problem) -> Problem {

@@ -7,7 +7,7 @@ fn pod(yaml: &str) -> Pod {
 }
 
 fn said(pod: &Pod, rules: &Rules) -> BTreeMap<String, String> {
-    let attributes = Known::of(pod, rules).of_container("main", 1, "shop.cart.main");
+    let attributes = Known::of(pod, rules).of_container("main", Run::Restart(1), "shop.cart.main");
     let count = attributes.len();
     let said: BTreeMap<_, _> = attributes.into_iter().collect();
     assert_eq!(said.len(), count, "each once");
@@ -51,7 +51,7 @@ status:
         ("service.version", "2.1"),
     ]);
     assert_eq!(said(&pod, &rules), expected);
-    let side = Known::of(&pod, &rules).of_container("side", 0, "shop.cart.side");
+    let side = Known::of(&pod, &rules).of_container("side", Run::Restart(0), "shop.cart.side");
     assert!(side.contains(&("container.image.name".into(), "side".into())));
     assert!(side.iter().all(|(name, _)| name != "container.id" && name != "container.image.tag"));
 }
@@ -63,6 +63,47 @@ spec: {containers: [{name: main, image: a}]}
 status: {containerStatuses: [{name: main, restartCount: 2, containerID: 'containerd://f00'}]}
 ");
     assert_eq!(said(&pod, &Rules::default()).get("container.id"), None);
+}
+
+#[test]
+fn a_container_is_known_by_when_it_was_made() {
+    let pod = pod("
+spec: {containers: [{name: main, image: a}]}
+status:
+  containerStatuses:
+    - name: main
+      restartCount: 1
+      containerID: 'containerd://f01'
+      state: {running: {startedAt: '2026-11-24T16:00:10Z'}}
+      lastState: {terminated: {finishedAt: '2026-11-24T16:00:05Z'}}
+");
+    let known = Known::of(&pod, &Rules::default());
+    let id = |time: &str| {
+        let made = Run::MadeAt(nanoseconds(time.as_bytes()).unwrap());
+        let said: BTreeMap<_, _> = known.of_container("main", made, "").into_iter().collect();
+        said.get("container.id").cloned()
+    };
+    assert_eq!(id("2026-11-24T16:00:10.9Z").as_deref(), Some("f01"), "times of a status are cut to the second");
+    assert_eq!(id("2026-11-24T16:00:05Z").as_deref(), Some("f01"));
+    assert_eq!(id("2026-11-24T16:00:04.9Z"), None, "the one before");
+    assert_eq!(id("2026-11-24T16:00:11Z"), None, "the one after, of which the status does not know yet");
+}
+
+#[test]
+fn a_pod_says_what_it_may_use_and_of_what_kind_its_volumes_are() {
+    let pod = pod("
+metadata: {name: cart, namespace: shop, labels: {app.kubernetes.io/version: '2'}}
+spec:
+  containers: [{name: main, image: 'a:1', resources: {limits: {cpu: 100m}}}]
+  volumes: [{name: scratch, emptyDir: {sizeLimit: 1Mi}}, {name: odd}]
+");
+    let known = Known::of(&pod, &Rules::default());
+    assert_eq!(known.reserved(None).limit.nanocores, Some(100_000_000));
+    assert_eq!(known.reserved(Some("main")).limit.nanocores, Some(100_000_000));
+    assert_eq!(known.reserved(Some("other")), Reserved::default());
+    assert_eq!((known.volume_type("scratch"), known.volume_type("odd")), (Some("emptyDir"), None));
+    let expected = owned(&[("service.name", "cart"), ("service.namespace", "shop"), ("service.version", "2")]);
+    assert_eq!(known.of_pod().into_iter().collect::<BTreeMap<_, _>>(), expected, "no instance, and no image");
 }
 
 #[test]

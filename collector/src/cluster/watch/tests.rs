@@ -1,5 +1,5 @@
 use super::*;
-use crate::cluster::{answers::WATCH_SECONDS, tests::server::Server};
+use crate::cluster::{Run, answers::WATCH_SECONDS, tests::server::Server};
 
 fn pod(uid: &str, label: &str) -> String {
     format!(
@@ -21,7 +21,7 @@ fn started(server: &Server, folder: &std::path::Path) -> Pods {
 }
 
 fn tier(pods: &Pods, uid: &str) -> Option<String> {
-    let attributes = pods.find(uid)?.of_container("main", 0, "i");
+    let attributes = pods.find(uid)?.of_container("main", Run::Restart(0), "i");
     attributes.into_iter().find(|(name, _)| name == "k8s.pod.label.tier").map(|(_, value)| value)
 }
 

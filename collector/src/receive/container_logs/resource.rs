@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{batch::Resource, origin::Origin, reader::Rules};
-use crate::cluster::Known;
+use crate::cluster::{Known, Run};
 
 /// How long a log waits for its pod to be known. The kubelet makes the folder when it has seen the pod, as the watch
 /// does; what is missing after this is a pod that is gone, or the API server.
@@ -69,7 +69,8 @@ impl LogResource {
             resource.add("k8s.cluster.name", cluster);
         }
         let instance = format!("{namespace}.{pod}.{container}");
-        let known = self.known.iter().flat_map(|known| known.of_container(container, self.restart, &instance));
+        let known =
+            self.known.iter().flat_map(|known| known.of_container(container, Run::Restart(self.restart), &instance));
         known.for_each(|(name, value)| resource.add(&name, &value));
         resource
     }

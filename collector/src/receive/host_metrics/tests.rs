@@ -42,7 +42,7 @@ fn host(root: &Path, node: &Node) -> Host {
 #[tokio::test]
 async fn everything_of_a_node_stands_in_one_resource() {
     let root = root();
-    let node = Node { name: Some("node-7.example".into()), cluster: Some("eu".into()), pod: None };
+    let node = Node { name: Some("node-7.example".into()), cluster: Some("eu".into()), ..Node::default() };
     let reading = host(root.path(), &node).read(5).await;
     assert_eq!(reading.missing, "");
     let resource = resource(reading);

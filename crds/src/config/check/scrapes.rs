@@ -2,7 +2,10 @@
 //!
 //! Comes in: the whole document, for only an agent measures. Goes out: every [`Problem`] of the sections.
 
-use super::super::{CollectorConfig, Role};
+use super::{
+    super::{CollectorConfig, KubeletMetrics, Role},
+    endpoint_problem,
+};
 use crate::{problem::Problem, quantity::Duration};
 
 /// Less is a load of its own, more is no measurement.
@@ -15,6 +18,20 @@ pub(super) fn problems(config: &CollectorConfig, found: &mut Vec<Problem>) {
             let message = format!("{:?} is no absolute path; begin it with /", host.root_directory);
             found.push(Problem::new("receivers.hostMetrics.rootDirectory", message));
         }
+    }
+    if let Some(kubelet) = &config.receivers.kubelet_metrics {
+        section("receivers.kubeletMetrics", config.role, kubelet.interval, found);
+        kubelet_problems(kubelet, found);
+    }
+}
+
+fn kubelet_problems(kubelet: &KubeletMetrics, found: &mut Vec<Problem>) {
+    // A token is shown there, so never without TLS.
+    let endpoint = kubelet.endpoint.as_ref();
+    found.extend(endpoint.and_then(|it| endpoint_problem("receivers.kubeletMetrics.endpoint", it, &["https"])));
+    if kubelet.insecure_skip_verify && kubelet.ca_file.is_some() {
+        let message = "insecureSkipVerify would ignore it; remove one of both";
+        found.push(Problem::new("receivers.kubeletMetrics.caFile", message));
     }
 }
 
