@@ -87,6 +87,12 @@ impl Ack {
         (Self::of(Some(reply), Some(permit)), Answer(answer))
     }
 
+    /// A duty for something whose bytes are admitted elsewhere.
+    pub fn unbacked() -> (Self, Answer) {
+        let (reply, answer) = oneshot::channel();
+        (Self::of(Some(reply), None), Answer(answer))
+    }
+
     /// The duty for a delivery that was answered before: nobody hears of it.
     pub fn to_nobody() -> Self {
         Self::of(None, None)

@@ -16,8 +16,8 @@ use tonic::{Code, Request, Status};
 use crate::{
     ack::{Outcome, RETRY_AFTER},
     delivery::Delivery,
+    handover::{self, Handover},
     metrics::Pipeline,
-    signal::Signal,
 };
 
 pub mod codec;
@@ -64,20 +64,28 @@ impl Forwarder {
         let _ = slots.acquire_many(IN_FLIGHT as u32).await;
     }
 
+    /// As [`Self::run`], for blocks that a sibling is to store. Each is tried until it is taken, or refused for good.
+    pub async fn hand_over(self, mut blocks: mpsc::Receiver<Handover>) {
+        while let Some(Handover { body, ack }) = blocks.recv().await {
+            let outcome = self.forward_until(handover::PATH, body, None).await;
+            ack.settle(outcome);
+        }
+    }
+
     async fn deliver(&self, delivery: Delivery) {
         let Delivery { signal, body, ack, turn, kept, .. } = delivery;
         // Nothing is opened here: how many bodies are held is for the budget alone.
         drop(turn);
         let deadline = kept.is_none().then(|| Instant::now() + self.retry_for);
-        let outcome = self.forward_until(signal, body, deadline).await;
+        let outcome = self.forward_until(signal.grpc_path(), body, deadline).await;
         self.metrics.forwarded(&outcome);
         ack.settle(outcome);
     }
 
-    async fn forward_until(&self, signal: Signal, body: Bytes, deadline: Option<Instant>) -> Outcome {
+    async fn forward_until(&self, path: &'static str, body: Bytes, deadline: Option<Instant>) -> Outcome {
         let mut pause = BACKOFF.0;
         loop {
-            let outcome = match self.try_once(signal, body.clone()).await {
+            let outcome = match self.try_once(path, body.clone()).await {
                 Ok(outcome) => return outcome,
                 Err(status) => {
                     tracing::debug!(code = ?status.code(), message = status.message(), "gateway did not take a delivery");
@@ -94,7 +102,7 @@ impl Forwarder {
         }
     }
 
-    async fn try_once(&self, signal: Signal, body: Bytes) -> Result<Outcome, Status> {
+    async fn try_once(&self, path: &'static str, body: Bytes) -> Result<Outcome, Status> {
         let Some((peer, channel)) = self.peers.next() else {
             return Err(Status::unavailable("no gateway is known yet"));
         };
@@ -106,7 +114,7 @@ impl Forwarder {
         let mut client = tonic::client::Grpc::new(channel);
         let call = async {
             client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
-            let path = http::uri::PathAndQuery::from_static(signal.grpc_path());
+            let path = http::uri::PathAndQuery::from_static(path);
             client.unary(request, path, RawCodec).await
         };
         let answer =

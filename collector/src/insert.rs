@@ -24,6 +24,7 @@ mod endpoints;
 mod lanes;
 pub mod login;
 pub mod reach;
+mod siblings;
 pub mod token;
 pub mod verdict;
 
@@ -32,6 +33,7 @@ pub use client::{Client, InsertError};
 use lanes::{Lanes, SLOTS, Slot};
 pub use login::{Login, Secret};
 pub use reach::Reach;
+pub use siblings::Siblings;
 use token::Writer;
 
 /// As long as anybody is known to wait for an answer: SDKs take 10 s, an agent 15.
@@ -53,6 +55,8 @@ pub struct Inserter {
     pub layouts: watch::Receiver<Layouts>,
     /// Rung when a table or a column is not what it was taken for: somebody else looks and mends.
     pub stale_schema: Arc<Notify>,
+    /// Who stores kept blocks when this process cannot wait any longer.
+    pub siblings: Option<Siblings>,
 }
 
 impl Inserter {
@@ -75,7 +79,7 @@ impl Inserter {
                     let (inserter, token) = (self.clone(), kept.unwrap_or_else(|| writer.token()));
                     tasks.spawn(async move { inserter.deliver(block, &token, slot).await });
                 }
-                None => self.turn_back(block),
+                None => self.turn_back(block).await,
             }
         }
         while tasks.join_next().await.is_some() {}
@@ -85,12 +89,25 @@ impl Inserter {
         // The last try may begin when the time is over but for a moment.
         let longest = if block.receipt.is_some() { FOREVER } else { self.retry_for.max(PATIENCE) };
         let _in_hand = self.metrics.in_hand(&block, longest + self.client.timeout());
-        let end = Attempts::new(self, &block, token).run(&mut slot).await;
+        let attempts = Attempts::new(self, &block, token).run(&mut slot);
+        let end = match &self.siblings {
+            // Whoever is first: under one name its rows are stored once.
+            Some(siblings) => tokio::select! {
+                end = attempts => end,
+                () = siblings.take(&block) => End::Stored,
+            },
+            None => attempts.await,
+        };
         self.answer(block, end);
     }
 
-    /// The block would wait behind others of its table, and those of every table behind it.
-    fn turn_back(&self, block: Block) {
+    /// The block would wait behind others of its table, and those of every table behind it. At the end of the process
+    /// it could only wait for the next one.
+    async fn turn_back(&self, block: Block) {
+        if let Some(siblings) = self.siblings.as_ref().filter(|siblings| siblings.are_called()) {
+            siblings.take(&block).await;
+            return self.answer(block, End::Stored);
+        }
         self.metrics.turned_back(block.table);
         self.answer(block, End::again());
     }

@@ -21,7 +21,7 @@ use prost::Message;
 
 use crate::{
     signal::Signal,
-    spool::dead::{DeadLetters, Heading},
+    spool::dead::{BLOCK, DeadLetters, Heading},
 };
 
 /// What to do.
@@ -113,6 +113,10 @@ fn read(letters: &DeadLetters, name: &str) -> Result<(Heading, Vec<u8>)> {
 }
 
 fn signal(heading: &Heading) -> Result<Signal> {
+    ensure!(
+        heading.signal != BLOCK,
+        "it is a block in ClickHouse's Native format; insert what follows its two lines by hand, with decompress=1"
+    );
     let known = Signal::ALL.into_iter().find(|signal| signal.as_str() == heading.signal);
     known.with_context(|| format!("{:?} is no signal", heading.signal))
 }

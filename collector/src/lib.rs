@@ -13,6 +13,7 @@
 pub mod ack;
 pub mod budget;
 pub mod delivery;
+pub mod handover;
 pub mod making;
 pub mod measurements;
 pub mod pattern;

@@ -52,6 +52,13 @@ impl Name {
     pub fn token(&self) -> String {
         format!("{:032x}-{}", self.writer, self.number)
     }
+
+    /// The name a token stands for.
+    pub fn of_token(token: &str) -> Option<Self> {
+        let (writer, number) = token.split_once('-')?;
+        let name = Self { writer: u128::from_str_radix(writer, 16).ok()?, number: number.parse().ok()? };
+        (name.token() == token).then_some(name)
+    }
 }
 
 /// Every record of a delivery.

@@ -25,10 +25,12 @@ use crate::{
 
 mod progress;
 mod readings;
+mod shelf;
 mod spool;
 
 pub use progress::{InHand, Progress};
 pub use readings::{BudgetGauge, ProcessReadings};
+pub use shelf::ShelfMetrics;
 pub use spool::SpoolMetrics;
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]

@@ -31,6 +31,9 @@ use signals::Signals;
 use sockets::{start_admin, start_sockets};
 use sources::Sources;
 
+/// ClickHouse has a quarter of the time to stop; then siblings are called, who need the rest where much is left.
+const PATIENCE: u32 = 4;
+
 /// Runs a collector until it is told to stop.
 ///
 /// # Errors
@@ -48,7 +51,8 @@ pub async fn run(settings: Settings) -> Result<()> {
 
     let (stop, stopping) = watch::channel(false);
     let (drain, draining) = watch::channel(false);
-    let line = start_line(&settings, &metrics, blocks, &mut registry)?;
+    let (call_siblings, called) = watch::channel(false);
+    let line = start_line(&settings, &metrics, blocks, &mut registry, called)?;
     let health = Health {
         destination: line.destination,
         way: line.reach.map(|reach| reach.told()),
@@ -61,7 +65,7 @@ pub async fn run(settings: Settings) -> Result<()> {
     };
     let intake = Intake::new(line.deliveries, budget, ahead, settings.request_limit, metrics);
     let mut admin = start_admin(&settings, health, registry).await?;
-    let mut sockets = start_sockets(&settings, intake, draining).await?;
+    let mut sockets = start_sockets(&settings, intake, line.handovers, draining).await?;
     sources.start(&settings, &mut sockets)?;
     tracing::info!(role = settings.config.role.as_str(), budget = settings.memory_budget, "collector started");
 
@@ -73,7 +77,11 @@ pub async fn run(settings: Settings) -> Result<()> {
     drain.send_replace(true);
     let stopped = tokio::time::timeout(shutdown.timeout.0, async {
         while sockets.join_next().await.is_some() {}
-        let _ = line.done.await;
+        let mut done = line.done;
+        if tokio::time::timeout(shutdown.timeout.0 / PATIENCE, &mut done).await.is_err() {
+            call_siblings.send_replace(true);
+            let _ = done.await;
+        }
     });
     let is_complete = stopped.await.is_ok();
     admin.shutdown().await;

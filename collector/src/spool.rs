@@ -20,7 +20,7 @@ use std::{
 };
 
 use prometheus_client::registry::Registry;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::{
     delivery::{Check, Delivery},
@@ -39,6 +39,7 @@ mod progress;
 mod reader;
 mod recovery;
 mod scan;
+pub mod shelf;
 mod writer;
 
 use coverage::Coverage;
@@ -62,6 +63,8 @@ pub struct Options<'a> {
     /// Bytes of all its files but dead letters.
     pub size: u64,
     pub check: Check,
+    /// Whether blocks are handed over to siblings now, where there are any: then none may wait for its table.
+    pub called: Option<watch::Receiver<bool>>,
 }
 
 /// Why there is no spool.
@@ -141,6 +144,7 @@ fn build<D: Disk>(
         notices: noticed,
         next_seq,
         check: options.check,
+        called: options.called.clone(),
         dead,
         metrics: Arc::clone(metrics),
         parked: Parked::default(),

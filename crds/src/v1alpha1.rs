@@ -34,7 +34,7 @@ pub use otlp::{Auth, Cors, Grpc, Http, Oidc, Otlp, Tls};
 pub use pod::{Image, PullPolicy, PullSecret, Resources};
 pub use reference::{Authority, Certificate, ClientTls, SecretKey};
 pub use scaling::Autoscaling;
-pub use spool::{AgentSpool, Spool, VolumeClaim};
+pub use spool::{AgentSpool, Siblings, Spool, VolumeClaim};
 pub use status::{ClickHouseStatus, Endpoints, RoleStatus, Status, condition};
 pub use workload::{DisruptionBudget, PodSettings, Service, ServiceType, UpdateStrategy};
 

@@ -73,6 +73,8 @@ pub fn references(spec: &ClickStackCollectorSpec) -> Vec<Reference> {
         let mut of_role = Collect { role: Role::Gateway, found: &mut found };
         of_role.destination(&spec.clickhouse);
         of_role.receiver(gateway.otlp.as_ref(), gateway.auth.as_ref());
+        let siblings = gateway.spool.as_ref().and_then(|spool| spool.siblings.as_ref());
+        of_role.client(siblings.and_then(|siblings| siblings.tls.as_ref()));
         pod::collect(&mut of_role, &gateway.pod);
     }
     if let Some(agent) = &spec.agent {

@@ -69,7 +69,7 @@ fn plan(resource: &ClickStackCollector, wanted: &[Reference], found: &Found, def
         settings: pod::settings(role, settings),
     };
     let gateway = spec.gateway.as_ref().map(|gateway| {
-        let files = collector::gateway(&spec.clickhouse, gateway);
+        let files = collector::gateway(&name, &namespace, spec, gateway);
         plan::Gateway {
             replicas: scaling::of(gateway),
             rollout: rollout::of_gateways(gateway.update_strategy.as_ref()),

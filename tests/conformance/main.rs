@@ -10,6 +10,7 @@ mod destination;
 mod engine;
 mod environment;
 mod forward;
+mod hand_over;
 mod host_metrics;
 mod insert;
 mod insert_tls;

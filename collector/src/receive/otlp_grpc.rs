@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header::CONTEN
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use tokio::sync::mpsc;
 
 use super::{
     Answer, Intake, Refused,
@@ -22,7 +23,12 @@ use super::{
     inflate::Encoding,
     status::{Code, export_response, status},
 };
-use crate::{ack::Outcome, delivery::Transport, signal::Signal};
+use crate::{
+    ack::{Ack, Outcome},
+    delivery::Transport,
+    handover::{self, Handover},
+    signal::Signal,
+};
 
 /// A flag and the length of the message.
 const PREFIX: usize = 5;
@@ -35,6 +41,15 @@ const MESSAGE: &AsciiSet = &CONTROLS.add(b'%').add(0x7f);
 pub struct Grpc {
     pub intake: Intake,
     pub guard: Guard,
+    /// Where blocks of siblings go. None: this gateway takes none.
+    pub handovers: Option<mpsc::Sender<Handover>>,
+}
+
+/// What is called.
+#[derive(Clone, Copy)]
+enum Method {
+    Export(Signal),
+    TakeBlock,
 }
 
 impl Grpc {
@@ -46,7 +61,7 @@ impl Grpc {
             *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             return response;
         }
-        let Some(signal) = Signal::ALL.into_iter().find(|signal| signal.grpc_path() == parts.uri.path()) else {
+        let Some(method) = self.method(parts.uri.path()) else {
             return fail(Code::Unimplemented, "this collector has no such method", None);
         };
         if let Err(denied) = self.guard.check(&parts.headers).await {
@@ -63,15 +78,49 @@ impl Grpc {
             response.headers_mut().insert("grpc-accept-encoding", HeaderValue::from_static(Encoding::ACCEPTED));
             return response;
         };
-        let outcome = match self.message(body, signal, encoding).await {
-            Ok(message) => self.intake.deliver(signal, Transport::Grpc, message).await,
-            Err(outcome) => outcome,
+        match method {
+            Method::Export(signal) => {
+                let outcome = match self.message(body, signal, encoding).await {
+                    Ok(message) => self.intake.deliver(signal, Transport::Grpc, message).await,
+                    Err(outcome) => outcome,
+                };
+                answer(signal, outcome)
+            }
+            // No message is as good an answer as the empty one of any signal.
+            Method::TakeBlock => answer(Signal::Logs, self.take_block(body, encoding).await),
+        }
+    }
+
+    fn method(&self, path: &str) -> Option<Method> {
+        let signal = Signal::ALL.into_iter().find(|signal| signal.grpc_path() == path);
+        let takes = self.handovers.is_some() && path == handover::PATH;
+        signal.map(Method::Export).or(takes.then_some(Method::TakeBlock))
+    }
+
+    async fn take_block(&self, body: Incoming, encoding: Encoding) -> Outcome {
+        let message = match self.frame(body, encoding).await {
+            Ok((message, Encoding::Identity)) => message,
+            Ok(_) => return self.malformed("a block is compressed as it is; send it without grpc-encoding"),
+            Err(outcome) => return outcome,
         };
-        answer(signal, outcome)
+        let Message { body, permit, .. } = message;
+        let (ack, answer) = Ack::new(permit);
+        // A shelf that is gone has dropped the block, and dropping it answers "retry".
+        if let Some(handovers) = &self.handovers {
+            let _ = handovers.send(Handover { body, ack }).await;
+        }
+        answer.outcome().await
     }
 
     /// The one message of a unary call.
     async fn message(&self, body: Incoming, signal: Signal, encoding: Encoding) -> Result<Message, Outcome> {
+        let (message, encoding) = self.frame(body, encoding).await?;
+        let packing = Packing { signal, transport: Transport::Grpc, encoding, format: Format::Protobuf };
+        self.intake.unpack(message, packing).await
+    }
+
+    /// The same as it came, and how it is compressed.
+    async fn frame(&self, body: Incoming, encoding: Encoding) -> Result<(Message, Encoding), Outcome> {
         let mut message = self.intake.read(Transport::Grpc, encoding, body).await?;
         let frame = &mut message.body;
         if frame.len() < PREFIX {
@@ -83,8 +132,7 @@ impl Grpc {
             return Err(self.malformed("the request does not hold exactly one message"));
         }
         let encoding = if prefix[0] == 0 { Encoding::Identity } else { encoding };
-        let packing = Packing { signal, transport: Transport::Grpc, encoding, format: Format::Protobuf };
-        self.intake.unpack(message, packing).await
+        Ok((message, encoding))
     }
 
     fn malformed(&self, reason: &'static str) -> Outcome {

@@ -16,14 +16,18 @@ use crate::{
     budget::Budget,
     delivery::Delivery,
     forward::{Forwarder, peers::Peers, token::Token},
-    insert::{Client, Inserter, Reach},
-    metrics::Pipeline,
+    handover::Handover,
+    insert::{Client, Inserter, Reach, Siblings},
+    metrics::{Pipeline, ShelfMetrics},
     relay::Relay,
     role::{Outlet, outlet},
     schema::{Schema, State},
     settings::Settings,
-    spool::{self, Disk, Writer},
-    table::Layouts,
+    spool::{
+        self, Disk, Writer,
+        shelf::{self, Shelf},
+    },
+    table::{Block, Layouts},
 };
 
 /// Deliveries between the sockets and the line. Few: what waits here is admitted already, and a longer queue
@@ -39,6 +43,8 @@ pub(super) struct Line {
     pub(super) destination: Option<watch::Receiver<State>>,
     /// What is told of the way to it.
     pub(super) reach: Option<Reach>,
+    /// Where blocks of siblings go.
+    pub(super) handovers: Option<mpsc::Sender<Handover>>,
     /// Speaks when the last delivery is answered for.
     pub(super) done: oneshot::Receiver<()>,
 }
@@ -48,9 +54,12 @@ pub(super) fn start_line(
     metrics: &Arc<Pipeline>,
     blocks: Budget,
     registry: &mut Registry,
+    called: watch::Receiver<bool>,
 ) -> Result<Line> {
     match (outlet(settings.config.role), &settings.config.clickhouse, &settings.config.forward) {
-        (Outlet::ClickHouse, Some(clickhouse), _) => start_inserting(settings, clickhouse, metrics, blocks, registry),
+        (Outlet::ClickHouse, Some(clickhouse), _) => {
+            start_inserting(settings, clickhouse, metrics, blocks, registry, called)
+        }
         (Outlet::Gateway, _, Some(forward)) => start_forwarding(settings, forward, metrics, blocks, registry),
         _ => bail!("the role has no outlet; check the configuration with check-config"),
     }
@@ -62,6 +71,7 @@ fn start_inserting(
     metrics: &Arc<Pipeline>,
     room: Budget,
     registry: &mut Registry,
+    called: watch::Receiver<bool>,
 ) -> Result<Line> {
     let client = Client::new(clickhouse, settings.login.clone());
     let stale_schema = Arc::new(Notify::new());
@@ -80,12 +90,15 @@ fn start_inserting(
         metrics: Arc::clone(metrics),
         layouts: known_layouts.clone(),
         stale_schema,
+        siblings: siblings(settings, metrics, called.clone())?,
     };
+    let has_siblings = inserter.siblings.is_some();
     let done = finishing(inserter.run(blocks));
 
     let (deliveries, delivered) = mpsc::channel(DELIVERIES);
     let assembler = Assembler::new(settings.blocks, known_layouts, Arc::clone(metrics));
-    let outlet = assemble::Outlet { blocks: block_sender, room, runtime: Handle::current() };
+    let outlet = assemble::Outlet { blocks: block_sender.clone(), room: room.clone(), runtime: Handle::current() };
+    let mut handovers = None;
     let runtime = Handle::current();
     let done = match &settings.config.spool {
         None => {
@@ -94,16 +107,60 @@ fn start_inserting(
             done
         }
         Some(spool) => {
-            let (writer, feed) = spool::open(&options(spool), delivered, registry)?;
+            let options = spool::Options { called: has_siblings.then_some(called), ..options(spool) };
+            let (writer, feed) = spool::open(&options, delivered, registry)?;
             start_thread("assemble", move || assemble::run(assembler, feed, &outlet))?;
-            start_writer(writer, runtime)?
+            if has_siblings {
+                handovers = Some(start_shelf(spool, block_sender, room, registry)?);
+            }
+            both(done, start_writer(writer, runtime)?)
         }
     };
-    Ok(Line { deliveries, destination: Some(destination), reach: Some(reach), done })
+    Ok(Line { deliveries, destination: Some(destination), reach: Some(reach), handovers, done })
+}
+
+/// Handovers between the inserter and the siblings: one on its way while the next is packed.
+const HANDOVERS: usize = 1;
+
+fn siblings(settings: &Settings, metrics: &Arc<Pipeline>, called: watch::Receiver<bool>) -> Result<Option<Siblings>> {
+    let Some(siblings) = settings.config.spool.as_ref().and_then(|spool| spool.siblings.as_ref()) else {
+        return Ok(None);
+    };
+    let (handovers, handed_over) = mpsc::channel(HANDOVERS);
+    tokio::spawn(forwarder(siblings, metrics)?.hand_over(handed_over));
+    Ok(Some(Siblings { handovers, called }))
+}
+
+/// Blocks of siblings take a quarter of the spool's size beside it: they are rows without what OTLP needs to say them,
+/// compressed, a tenth of the deliveries they are made of.
+fn start_shelf(
+    spool: &Spool,
+    blocks: mpsc::Sender<Block>,
+    room: Budget,
+    registry: &mut Registry,
+) -> Result<mpsc::Sender<Handover>> {
+    let folder = shelf::Folder::of(Path::new(&spool.directory), spool.size.0 / 4);
+    let folder = folder.with_context(|| format!("spool.directory: {} cannot be used", spool.directory))?;
+    let (handovers, handed_over) = mpsc::channel(HANDOVERS);
+    let metrics = Arc::new(ShelfMetrics::new(registry));
+    tokio::spawn(Shelf { folder, blocks, room, metrics }.run(handed_over));
+    Ok(handovers)
+}
+
+fn forwarder(forward: &Forward, metrics: &Arc<Pipeline>) -> Result<Forwarder> {
+    let peers = Peers::new(&forward.endpoint, forward.tls.as_ref()).context("cannot know gateways")?;
+    tokio::spawn(peers.clone().watch());
+    Ok(Forwarder {
+        peers,
+        token: forward.token_file.as_ref().map(Token::new),
+        timeout: forward.timeout.0,
+        retry_for: forward.retry_for.0,
+        metrics: Arc::clone(metrics),
+    })
 }
 
 fn options(spool: &Spool) -> spool::Options<'_> {
-    spool::Options { directory: Path::new(&spool.directory), size: spool.size.0, check: assemble::check }
+    spool::Options { directory: Path::new(&spool.directory), size: spool.size.0, check: assemble::check, called: None }
 }
 
 /// The writer ends after the line and the outlet.
@@ -128,19 +185,10 @@ fn start_forwarding(
     room: Budget,
     registry: &mut Registry,
 ) -> Result<Line> {
-    let peers = Peers::new(&forward.endpoint, forward.tls.as_ref()).context("cannot know gateways")?;
-    tokio::spawn(peers.clone().watch());
-    let forwarder = Forwarder {
-        peers,
-        token: forward.token_file.as_ref().map(Token::new),
-        timeout: forward.timeout.0,
-        retry_for: forward.retry_for.0,
-        metrics: Arc::clone(metrics),
-    };
     let (to_forwarder, forwarded) = mpsc::channel(DELIVERIES);
-    let done = finishing(forwarder.run(forwarded));
+    let done = finishing(forwarder(forward, metrics)?.run(forwarded));
     let Some(spool) = &settings.config.spool else {
-        return Ok(Line { deliveries: to_forwarder, destination: None, reach: None, done });
+        return Ok(Line { deliveries: to_forwarder, destination: None, reach: None, handovers: None, done });
     };
     let (deliveries, delivered) = mpsc::channel(DELIVERIES);
     let (writer, feed) = spool::open(&options(spool), delivered, registry)?;
@@ -148,7 +196,14 @@ fn start_forwarding(
     let relay = Relay { deliveries: to_forwarder, room, check: assemble::check, runtime, metrics };
     start_thread("relay", move || relay.run(feed))?;
     let done = start_writer(writer, Handle::current())?;
-    Ok(Line { deliveries, destination: None, reach: None, done })
+    Ok(Line { deliveries, destination: None, reach: None, handovers: None, done })
+}
+
+/// Tells when both have.
+fn both(one: oneshot::Receiver<()>, other: oneshot::Receiver<()>) -> oneshot::Receiver<()> {
+    finishing(async {
+        let _ = (one.await, other.await);
+    })
 }
 
 /// Runs a stage and tells when it has ended.

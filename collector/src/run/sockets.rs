@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use prometheus_client::registry::Registry;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 
 use crate::{
     admin::{self, Health},
+    handover::Handover,
     insert::Secret,
     receive::{Intake, auth::Guard, cors::Cors, listener, otlp_grpc::Grpc, otlp_http::Http, tls::Tls},
     role::is_sent_to,
@@ -35,6 +39,7 @@ pub(super) async fn start_admin(settings: &Settings, health: Health, registry: R
 pub(super) async fn start_sockets(
     settings: &Settings,
     intake: Intake,
+    handovers: Option<mpsc::Sender<Handover>>,
     draining: watch::Receiver<bool>,
 ) -> Result<JoinSet<()>> {
     if !is_sent_to(settings.config.role) {
@@ -49,13 +54,13 @@ pub(super) async fn start_sockets(
         .with_context(|| format!("cannot listen on receivers.otlp.http {}", otlp.http))?;
     let guard = Guard::new(&otlp.auth, settings.sender_token.as_ref().and_then(Secret::text))?;
     let tls = otlp.tls.as_ref().map(Tls::new).transpose().context("receivers.otlp.tls")?;
-    let grpc = Grpc { intake: intake.clone(), guard: guard.clone() };
+    let grpc = Grpc { intake: intake.clone(), guard: guard.clone(), handovers };
     let http = Http { intake, guard, cors: Cors::new(&otlp.cors) };
     let mut sockets = JoinSet::new();
     sockets.spawn(listener::serve(
         grpc_socket,
         tls.clone(),
-        move |request| Grpc { intake: grpc.intake.for_sender_of(&request), guard: grpc.guard.clone() }.serve(request),
+        move |request| Grpc { intake: grpc.intake.for_sender_of(&request), ..grpc.clone() }.serve(request),
         draining.clone(),
     ));
     let serve = move |request| {

@@ -28,6 +28,10 @@ pub const LETTERS: usize = 10_000;
 /// And bytes of them: beside a spool, little.
 pub const BYTES: u64 = 256 << 20;
 
+/// What a letter with a block of a sibling says instead of a signal: behind its first line stands another with the
+/// table's columns, and then the block as it is inserted, in Native format and LZ4 frames.
+pub const BLOCK: &str = "block";
+
 /// How much of a delivery a letter is about.
 #[derive(Clone, Copy, Debug)]
 pub enum Part {
@@ -48,7 +52,7 @@ pub struct Letter<'a> {
 /// The first line of a letter.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Heading {
-    /// `logs`, `metrics` or `traces`.
+    /// `logs`, `metrics` or `traces`, or [`BLOCK`].
     pub signal: String,
     /// The table that did not take it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,6 +98,21 @@ impl DeadLetters {
             reason: (*reason).to_owned(),
             received: kept.received,
         };
+        let mut bytes = serde_json::to_vec(&heading)?;
+        bytes.push(b'\n');
+        bytes.extend(body);
+        self.put(&format!("{name}{ENDING}"), &bytes)
+    }
+
+    /// Writes a letter with a whole block that a sibling has made.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn write_block(&mut self, name: &str, table: &str, reason: String, body: &[u8]) -> io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+        self.make_room(body.len() as u64)?;
+        let received = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_millis() as u64);
+        let heading = Heading { signal: BLOCK.to_owned(), table: Some(table.to_owned()), reason, received };
         let mut bytes = serde_json::to_vec(&heading)?;
         bytes.push(b'\n');
         bytes.extend(body);

@@ -57,6 +57,13 @@ impl Parked {
         .collect()
     }
 
+    /// Every block, oldest first.
+    pub fn all(&mut self) -> Vec<Making> {
+        let mut all: Vec<_> = std::mem::take(&mut self.by_table).into_values().flat_map(|queue| queue.blocks).collect();
+        all.sort_unstable_by_key(|(number, _)| *number);
+        all.into_iter().map(|(_, making)| making).collect()
+    }
+
     pub fn count(&self) -> usize {
         self.by_table.values().map(|queue| queue.blocks.len()).sum()
     }

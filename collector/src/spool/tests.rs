@@ -229,7 +229,8 @@ fn a_full_spool_keeps_its_reserve_for_what_makes_room() {
 fn what_was_answered_and_not_read_is_not_passed_over() {
     let (deliveries, delivered) = tokio::sync::mpsc::channel(8);
     let metrics = Arc::new(SpoolMetrics::new(&mut Registry::default(), 0));
-    let options = Options { directory: Path::new("/"), size: u64::MAX / 2, check: |_, _| Ok(Checked::default()) };
+    let options =
+        Options { directory: Path::new("/"), size: u64::MAX / 2, check: |_, _| Ok(Checked::default()), called: None };
     let (mut writer, mut feed) =
         build(Fragile::default(), &options, DeadLetters::of(Path::new("/")), delivered, &metrics).unwrap();
     assert!(matches!(feed.next(Duration::ZERO), Next::Pause), "nothing is there");

@@ -11,7 +11,10 @@ use std::{
 
 use tokio::{
     runtime::Handle,
-    sync::mpsc::{OwnedPermit, Receiver, UnboundedReceiver},
+    sync::{
+        mpsc::{OwnedPermit, Receiver, UnboundedReceiver},
+        watch,
+    },
 };
 
 use super::{
@@ -69,6 +72,8 @@ pub struct Writer<D: Disk> {
     pub notices: UnboundedReceiver<Notice>,
     pub next_seq: Seq,
     pub check: Check,
+    /// Whether siblings take blocks now; see [`super::Options`].
+    pub called: Option<watch::Receiver<bool>>,
     pub dead: DeadLetters,
     pub metrics: Arc<SpoolMetrics>,
     pub parked: Parked,
@@ -187,12 +192,23 @@ impl<D: Disk> Writer<D> {
             }
         });
         if self.is_closed {
-            self.shared.lock().is_over = true;
-            self.shared.wake();
+            self.end_the_line();
         }
         // Both ends are gone when the line and the outlet are.
         let is_over = self.is_closed && self.orders.is_closed() && self.notices.is_closed() && batch.is_empty();
         (!is_over).then_some(())
+    }
+
+    /// Nothing new will come. Where siblings may yet be called the line stays for blocks that wait for their table.
+    fn end_the_line(&self) {
+        let mut state = self.shared.lock();
+        state.is_over |= self.called.is_none() || self.are_siblings_called() || state.progress.blocks() == 0;
+        drop(state);
+        self.shared.wake();
+    }
+
+    fn are_siblings_called(&self) -> bool {
+        self.called.as_ref().is_some_and(|called| *called.borrow())
     }
 
     /// What has waited too long for the line is answered now and waits on the disk.
@@ -367,7 +383,7 @@ impl<D: Disk> Writer<D> {
     }
 
     fn tidy(&mut self) {
-        let due = self.parked.due(Instant::now());
+        let due = if self.are_siblings_called() { self.parked.all() } else { self.parked.due(Instant::now()) };
         let mut state = self.shared.lock();
         let has_due = !due.is_empty();
         state.again.extend(due);

@@ -34,11 +34,7 @@ pub(super) fn problems(config: &CollectorConfig) -> Vec<Problem> {
         destination(clickhouse, &mut found);
     }
     if let Some(forward) = &config.forward {
-        found.extend(endpoint_problem("forward.endpoint", &forward.endpoint, Forward::SCHEMES));
-        if let Some(tls) = &forward.tls {
-            client_tls("forward.tls", is_secure(&forward.endpoint), tls, &mut found);
-        }
-        positive("forward.timeout", forward.timeout, &mut found);
+        found.extend(self::forward("forward", forward));
     }
     kubernetes(config, &mut found);
     blocks(&config.blocks, &mut found);
@@ -46,6 +42,17 @@ pub(super) fn problems(config: &CollectorConfig) -> Vec<Problem> {
         found.extend(spool.problems(config));
     }
     limits(config, &mut found);
+    found
+}
+
+/// Other collectors, named by this field.
+pub(super) fn forward(field: &str, forward: &Forward) -> Vec<Problem> {
+    let mut found = Vec::new();
+    found.extend(endpoint_problem(&format!("{field}.endpoint"), &forward.endpoint, Forward::SCHEMES));
+    if let Some(tls) = &forward.tls {
+        client_tls(&format!("{field}.tls"), is_secure(&forward.endpoint), tls, &mut found);
+    }
+    positive(&format!("{field}.timeout"), forward.timeout, &mut found);
     found
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::CollectorConfig;
+use super::{CollectorConfig, Forward, Role, check};
 use crate::{problem::Problem, quantity::ByteSize};
 
 /// With it, an answer means "on this disk"; without it, "in ClickHouse".
@@ -14,6 +14,10 @@ pub struct Spool {
     /// Bytes it may take. Full, it takes no more deliveries until some are stored.
     #[serde(default = "Spool::default_size")]
     pub size: ByteSize,
+    /// Gateways that store what this one cannot store before it ends; it takes such blocks of theirs too, up to a
+    /// quarter of `size` beside it. Absent: what is left waits in the folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub siblings: Option<Forward>,
 }
 
 /// Segments of a spool at the least: one that fills, one kept for what is not a delivery, and two that wait.
@@ -41,6 +45,12 @@ impl Spool {
             let message =
                 format!("{} is too small; use at least {least}, four times limits.requestBytes ({request})", self.size);
             found.push(Problem::new("spool.size", message));
+        }
+        if let Some(siblings) = &self.siblings {
+            found.extend(check::forward("spool.siblings", siblings));
+            if config.role == Role::Agent {
+                found.push(Problem::new("spool.siblings", "role agent does not use it; remove the section"));
+            }
         }
         found
     }

@@ -3,6 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ClientTls;
 use crate::quantity::ByteSize;
 
 /// With it, an answer means "on the gateway's disk", and an outage of ClickHouse holds up no sender until the spool is
@@ -10,13 +11,26 @@ use crate::quantity::ByteSize;
 #[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Spool {
-    /// Bytes each gateway may keep; the volume is a quarter larger. At least four times `limits.requestBytes`.
+    /// Bytes each gateway may keep; the volume is half as large again. At least four times `limits.requestBytes`.
     pub size: ByteSize,
     /// Present: each gateway has a PersistentVolumeClaim of its own and is part of a StatefulSet, so that what it keeps
     /// outlives the pod and its node. Claims stay when gateways are removed: they may hold rows. Absent: an emptyDir,
     /// which outlives the container but not the pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volume_claim: Option<VolumeClaim>,
+    /// How gateways know each other: one that is stopped hands what it cannot store to another. They show the first
+    /// token of auth.tokens; with auth.oidc alone they have nothing to show, and hand nothing over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub siblings: Option<Siblings>,
+}
+
+/// How a gateway meets another of the same resource.
+#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Siblings {
+    /// For gateways with otlp.tls. Absent: their certificate must be one of a public authority, for their Service's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ClientTls>,
 }
 
 /// What volumes are asked for. A change makes the StatefulSet anew around its pods; claims that are there stay as they

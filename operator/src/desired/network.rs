@@ -40,15 +40,20 @@ pub(super) fn policy(plan: &Plan, role: Role, wanted: &plan::NetworkPolicy) -> C
     child(Kind::NetworkPolicy, role, &object)
 }
 
-/// Whoever belongs to the same resource always may send to its gateways.
+/// Whoever belongs to the same resource always may send to its gateways, and gateways with a spool to each other.
 fn senders(plan: &Plan, role: Role, wanted: &plan::NetworkPolicy) -> NetworkPolicyIngressRule {
     let mut from = wanted.senders.clone();
     if !from.is_empty() && role == Role::Gateway {
         let own = [Role::Agent, Role::Cluster].into_iter().filter(|role| plan.pod(*role).is_some());
+        let own = own.chain(has_siblings(plan).then_some(Role::Gateway));
         from.extend(own.map(|role| peer(plan, role)));
     }
     let otlp = ports_in([pod::OTLP_GRPC.1, pod::OTLP_HTTP.1]);
     NetworkPolicyIngressRule { from: (!from.is_empty()).then_some(from), ..otlp }
+}
+
+fn has_siblings(plan: &Plan) -> bool {
+    plan.gateway.as_ref().is_some_and(|gateway| gateway.spool.is_some())
 }
 
 fn ports_in(numbers: [u16; 2]) -> NetworkPolicyIngressRule {
@@ -63,7 +68,7 @@ fn names_out() -> NetworkPolicyEgressRule {
 
 fn outlet(plan: &Plan, role: Role) -> Vec<NetworkPolicyEgressRule> {
     let mut rules = Vec::new();
-    if role != Role::Gateway {
+    if role != Role::Gateway || has_siblings(plan) {
         let to = Some(vec![peer(plan, Role::Gateway)]);
         rules.push(NetworkPolicyEgressRule { ports: Some(vec![port("TCP", pod::OTLP_GRPC.1)]), to });
     }

@@ -24,13 +24,19 @@ pub(super) struct Files {
     pub node_folders: Vec<NodeFolder>,
 }
 
-pub(super) fn gateway(clickhouse: &ClickHouse, gateway: &Gateway) -> Files {
+pub(super) fn gateway(name: &str, namespace: &str, spec: &ClickStackCollectorSpec, gateway: &Gateway) -> Files {
     let mut mounts = Mounts::default();
+    let spool = gateway.spool.as_ref().map(|wanted| {
+        let tls = wanted.siblings.as_ref().and_then(|siblings| siblings.tls.as_ref());
+        let tls = tls.map(|tls| client_tls("sibling", tls, &mut mounts));
+        let siblings = config::Forward { tls, ..gateways(name, namespace, spec, &mut mounts) };
+        spool::of_collector(wanted.size, Some(siblings))
+    });
     let config = CollectorConfig {
-        clickhouse: Some(destination(clickhouse, &mut mounts)),
+        clickhouse: Some(destination(&spec.clickhouse, &mut mounts)),
         receivers: receivers(gateway.otlp.as_ref(), gateway.auth.as_ref(), &mut mounts),
         blocks: gateway.blocks.unwrap_or_default(),
-        spool: gateway.spool.as_ref().map(|wanted| spool::of_collector(wanted.size)),
+        spool,
         limits: gateway.limits.unwrap_or_default(),
         shutdown: gateway.shutdown.unwrap_or_default(),
         ..empty(Role::Gateway)
@@ -78,7 +84,7 @@ pub(super) fn agent(name: &str, namespace: &str, spec: &ClickStackCollectorSpec,
     let host_metrics = agent.host_metrics.as_ref().map(host_metrics);
     let kubelet_metrics = agent.kubelet_metrics.as_ref().map(|kubelet| kubelet_metrics(kubelet, &mut mounts));
     let logs = container_logs.iter().flat_map(|logs| log_folders(name, namespace, logs));
-    let spool = agent.spool.as_ref().map(|wanted| spool::of_collector(wanted.size));
+    let spool = agent.spool.as_ref().map(|wanted| spool::of_collector(wanted.size, None));
     let spool_folder = spool.iter().map(|spool| spool::node_folder(name, namespace, spool));
     let node_folders = logs.chain(host_metrics.iter().map(root_folder)).chain(spool_folder).collect();
     let config = CollectorConfig {
@@ -115,20 +121,25 @@ fn outlet(
     wanted: Option<&Forward>,
     mounts: &mut Mounts,
 ) -> config::Forward {
+    let wanted = wanted.cloned().unwrap_or_default();
+    let tls = wanted.tls.as_ref().map(|tls| client_tls("gateway", tls, mounts));
+    let mut forward = gateways(name, namespace, spec, mounts);
+    forward.timeout = wanted.timeout.unwrap_or(forward.timeout);
+    forward.retry_for = wanted.retry_for.unwrap_or(forward.retry_for);
+    config::Forward { tls, ..forward }
+}
+
+/// The gateways of a resource, each by itself, and the token they want to see.
+fn gateways(name: &str, namespace: &str, spec: &ClickStackCollectorSpec, mounts: &mut Mounts) -> config::Forward {
     let is_secure =
         spec.gateway.as_ref().and_then(|gateway| gateway.otlp.as_ref()).is_some_and(|otlp| otlp.tls.is_some());
     let scheme = if is_secure { "https" } else { "http" };
     let host = names::host(&names::gateway_pods(name), namespace);
-    let wanted = wanted.cloned().unwrap_or_default();
-    let mut forward = config::Forward::to(format!("{scheme}://{host}:4317"));
-    forward.timeout = wanted.timeout.unwrap_or(forward.timeout);
-    forward.retry_for = wanted.retry_for.unwrap_or(forward.retry_for);
-    forward.tls = wanted.tls.as_ref().map(|tls| client_tls("gateway", tls, mounts));
-    forward.token_file = shown_token(spec).map(|token| {
+    let token_file = shown_token(spec).map(|token| {
         let referent = Referent::Secret(token.secret_name.clone());
         format!("{}/token", mounts.add("gateway-token", referent, &[(&token.key, "token")]))
     });
-    forward
+    config::Forward { token_file, ..config::Forward::to(format!("{scheme}://{host}:4317")) }
 }
 
 fn container_logs(wanted: &ContainerLogs) -> config::ContainerLogs {

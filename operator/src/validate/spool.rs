@@ -12,8 +12,9 @@ use crate::plan::{self, NodeFolder};
 
 const DIRECTORY: &str = "/var/lib/clickstack/spool";
 
-pub(super) fn of_collector(size: ByteSize) -> config::Spool {
-    config::Spool { directory: DIRECTORY.to_owned(), size }
+/// Agents have no siblings.
+pub(super) fn of_collector(size: ByteSize, siblings: Option<config::Forward>) -> config::Spool {
+    config::Spool { directory: DIRECTORY.to_owned(), size, siblings }
 }
 
 /// Of an agent. Each resource has its own: two agents must not share one.
@@ -29,10 +30,11 @@ pub(super) fn node_folder(name: &str, namespace: &str, spool: &config::Spool) ->
     }
 }
 
-/// A quarter more than the spool takes: for dead letters and for what a file system takes itself. In whole MiB.
+/// Half as much again as the spool takes: a quarter for blocks of siblings, and one for dead letters and for what a file
+/// system takes itself. In whole MiB.
 pub(super) fn of_pod(wanted: &Spool) -> plan::Spool {
     let ByteSize(size) = wanted.size;
-    let mebibytes = size.saturating_add(size / 4).div_ceil(1 << 20);
+    let mebibytes = size.saturating_add(size / 2).div_ceil(1 << 20);
     plan::Spool {
         directory: DIRECTORY.to_owned(),
         volume: Quantity(format!("{mebibytes}Mi")),
@@ -57,9 +59,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_volume_is_a_quarter_larger_than_its_spool() {
-        for (size, volume) in [(ByteSize::mebibytes(2048), "2560Mi"), (ByteSize(1_000_000_000), "1193Mi")] {
-            assert_eq!(of_pod(&Spool { size, volume_claim: None }).volume.0, volume);
+    fn a_volume_is_half_as_large_again_as_its_spool() {
+        for (size, volume) in [(ByteSize::mebibytes(2048), "3072Mi"), (ByteSize(1_000_000_000), "1431Mi")] {
+            assert_eq!(of_pod(&Spool { size, volume_claim: None, siblings: None }).volume.0, volume);
         }
     }
 }

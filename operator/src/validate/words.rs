@@ -3,9 +3,11 @@
 use crds::{config::Role, problem::Problem};
 
 /// Fields of the file that stand elsewhere in the spec; the first that fits is taken.
-const MOVED: [(&str, &str); 16] = [
+const MOVED: [(&str, &str); 18] = [
     ("forward.tls.caFile", "{role}.forward.tls.ca"),
     ("forward.tls.certFile", "{role}.forward.tls.clientCertificate"),
+    ("spool.siblings.tls.caFile", "{role}.spool.siblings.tls.ca"),
+    ("spool.siblings.tls.certFile", "{role}.spool.siblings.tls.clientCertificate"),
     ("clickhouse.tls.caFile", "clickhouse.tls.ca"),
     ("clickhouse.tls.certFile", "clickhouse.tls.clientCertificate"),
     ("clickhouse", "clickhouse"),

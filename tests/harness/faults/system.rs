@@ -227,8 +227,11 @@ impl Running {
             System::ClickstackCollector | System::ClickstackCollectorMemory => {
                 let defaults = |config: &mut CollectorConfig| {
                     config.blocks = Default::default();
-                    config.spool =
-                        system.keeps_on_disk().then(|| Spool { directory: queue.display().to_string(), size: SPOOL });
+                    config.spool = system.keeps_on_disk().then(|| Spool {
+                        directory: queue.display().to_string(),
+                        size: SPOOL,
+                        siblings: None,
+                    });
                     if let Some(destination) = &mut config.clickhouse {
                         destination.endpoint = Some(format!("http://{}", local(port)));
                     }

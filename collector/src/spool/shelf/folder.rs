@@ -1,0 +1,111 @@
+//! The files of a shelf: comes in blocks as bytes, goes out the same after any crash. Must not look into them.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+
+use crate::{making::Name, spool::dead::DeadLetters};
+
+const ENDING: &str = ".block";
+
+/// A folder within the spool's, and how much it may hold.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    spool: PathBuf,
+    limit: u64,
+    held: AtomicU64,
+}
+
+impl Folder {
+    /// # Errors
+    /// The disk's.
+    pub fn of(spool: &Path, limit: u64) -> io::Result<Self> {
+        let path = spool.join("siblings");
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
+        let folder = Self { path, spool: spool.to_owned(), limit, held: AtomicU64::new(0) };
+        let mut held = 0;
+        for name in folder.names()? {
+            held += fs::metadata(folder.file(name))?.len();
+        }
+        folder.held.store(held, Ordering::Relaxed);
+        Ok(folder)
+    }
+
+    /// Bytes of all blocks.
+    pub fn held(&self) -> u64 {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// The names of all blocks, in their order.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn names(&self) -> io::Result<Vec<Name>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            let file = entry?.file_name();
+            names.extend(file.to_str().and_then(|file| Name::of_token(file.strip_suffix(ENDING)?)));
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Keeps a block for good; false where there is no room.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn put(&self, name: Name, body: &Bytes) -> io::Result<bool> {
+        let size = body.len() as u64;
+        if self.held() + size > self.limit {
+            return Ok(false);
+        }
+        let new = self.path.join("new");
+        let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
+        file.write_all(body)?;
+        file.sync_all()?;
+        fs::rename(new, self.file(name))?;
+        File::open(&self.path)?.sync_all()?;
+        self.held.fetch_add(size, Ordering::Relaxed);
+        Ok(true)
+    }
+
+    /// A block's bytes.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn read(&self, name: Name) -> io::Result<Bytes> {
+        fs::read(self.file(name)).map(Bytes::from)
+    }
+
+    /// Forgets a block that is stored.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn remove(&self, name: Name) -> io::Result<()> {
+        let size = fs::metadata(self.file(name))?.len();
+        fs::remove_file(self.file(name))?;
+        self.held.fetch_sub(size, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Makes a block that can never be stored a dead letter.
+    ///
+    /// # Errors
+    /// The disk's, or there are too many letters.
+    pub fn bury(&self, name: Name, table: &str, reason: String) -> io::Result<()> {
+        let body = self.read(name)?;
+        DeadLetters::of(&self.spool).write_block(&name.token(), table, reason, &body)?;
+        self.remove(name)
+    }
+
+    fn file(&self, name: Name) -> PathBuf {
+        self.path.join(format!("{}{ENDING}", name.token()))
+    }
+}
