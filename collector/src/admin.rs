@@ -1,6 +1,6 @@
 //! What probes, scrapers and the operator ask.
 //!
-//! Comes in: HTTP requests on two ports. Goes out: health in the words of a probe, the way to ClickHouse as JSON,
+//! Comes in: HTTP requests on two ports. Goes out: health in the words of a probe, the way out of a gateway as JSON,
 //! metrics in Prometheus' text. Must not wait for anything but news, and for those only who asks to: a probe asks for
 //! a state, not for work.
 
@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::Context;
 use bytes::Bytes;
-use crds::destination::{self, Destination};
+use crds::destination::{self, Destination, Schema};
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode,
     header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH},
@@ -35,9 +35,9 @@ type Answer = http_body_util::combinators::UnsyncBoxBody<Bytes, std::convert::In
 /// What health is made of.
 #[derive(Clone, Debug)]
 pub struct Health {
-    /// Where blocks go, for a gateway. Absent: the role needs no destination to be of use.
+    /// Where blocks go, if any are made.
     pub destination: Option<watch::Receiver<State>>,
-    /// What is told of the way there.
+    /// What a gateway tells of its way out. Absent: the role needs none to be of use.
     pub way: Option<watch::Receiver<Destination>>,
     /// Only a role with a line of its own can stand still.
     pub line: Option<Arc<Progress>>,
@@ -56,11 +56,19 @@ impl Health {
         if *self.stopping.borrow() {
             return Some("shutting down".to_owned());
         }
-        match &*self.destination.as_ref()?.borrow() {
+        let Some(destination) = &self.destination else { return self.unreached() };
+        match &*destination.borrow() {
             State::Reached => None,
             State::Unknown => Some("ClickHouse has not been reached yet".to_owned()),
             State::Failed(reason) => Some(reason.clone()),
         }
+    }
+
+    /// Why a gateway that forwards cannot do so yet.
+    fn unreached(&self) -> Option<String> {
+        let told = self.way.as_ref()?.borrow();
+        let why = || told.trouble.as_ref().map_or("it has not answered yet", |trouble| trouble.message.as_str());
+        (told.schema == Schema::Pending).then(|| format!("the gateway that is forwarded to: {}", why()))
     }
 
     /// Answers a probe. `/` is what the existing collector's health check answers on.
@@ -81,7 +89,7 @@ impl Health {
     }
 }
 
-/// The way to ClickHouse as it is, or, for who knows that already and prefers to wait (RFC 7240), as it becomes within
+/// The way out as it is, or, for who knows that already and prefers to wait (RFC 7240), as it becomes within
 /// that time. Every answer carries an ETag, which is one of its content.
 async fn told(mut way: watch::Receiver<Destination>, headers: &HeaderMap) -> Response<Answer> {
     let known = headers.get(IF_NONE_MATCH);

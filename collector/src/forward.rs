@@ -11,21 +11,27 @@ use tokio::{
     sync::{Semaphore, mpsc},
     time::Instant,
 };
-use tonic::{Code, Request, Status};
+use tonic::Request;
 
 use crate::{
     ack::{Outcome, RETRY_AFTER},
     delivery::Delivery,
     handover::{self, Handover},
     metrics::Pipeline,
+    signal::Signal,
 };
 
 pub mod codec;
+mod failure;
 pub mod peers;
+mod reach;
 mod secure;
 pub mod token;
 
+pub use reach::Reach;
+
 use codec::RawCodec;
+use failure::Failure;
 use peers::Peers;
 use token::Token;
 
@@ -35,6 +41,12 @@ const IN_FLIGHT: usize = 1024;
 
 /// First and longest pause between two tries of one delivery.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// Between two pings, and from a failed one to the next: two failures and their time-outs fit into ten seconds. A
+/// gateway that has much to do answers a ping in its turn.
+const PING_EVERY: Duration = Duration::from_secs(3);
+const PING_AGAIN: Duration = Duration::from_secs(1);
+const PING_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// What the forwarding stage needs.
 #[derive(Clone, Debug)]
@@ -47,6 +59,7 @@ pub struct Forwarder {
     /// How long a delivery is tried that nobody keeps; one that is kept is tried until it is delivered.
     pub retry_for: Duration,
     pub metrics: Arc<Pipeline>,
+    pub reach: Reach,
 }
 
 impl Forwarder {
@@ -67,8 +80,20 @@ impl Forwarder {
     /// As [`Self::run`], for blocks that a sibling is to store. Each is tried until it is taken, or refused for good.
     pub async fn hand_over(self, mut blocks: mpsc::Receiver<Handover>) {
         while let Some(Handover { body, ack }) = blocks.recv().await {
-            let outcome = self.forward_until(handover::PATH, body, None).await;
+            let outcome = self.forward_until(handover::PATH, body, true).await;
             ack.settle(outcome);
+        }
+    }
+
+    /// Asks whether a gateway is there, lets us in and takes something, for as long as the process lives: by a request
+    /// without records, which every receiver of OTLP takes and nobody stores.
+    pub async fn ping(self) {
+        loop {
+            let answer = self.try_once(Signal::Logs.grpc_path(), Bytes::new(), PING_TIMEOUT.min(self.timeout)).await;
+            // A refusal for good is an answer too.
+            let failure = answer.err().filter(|failure| failure.outcome().is_retry());
+            self.reach.pinged(failure.as_ref());
+            tokio::time::sleep(if failure.is_none() { PING_EVERY } else { PING_AGAIN }).await;
         }
     }
 
@@ -76,73 +101,57 @@ impl Forwarder {
         let Delivery { signal, body, ack, turn, kept, .. } = delivery;
         // Nothing is opened here: how many bodies are held is for the budget alone.
         drop(turn);
-        let deadline = kept.is_none().then(|| Instant::now() + self.retry_for);
-        let outcome = self.forward_until(signal.grpc_path(), body, deadline).await;
+        let outcome = self.forward_until(signal.grpc_path(), body, kept.is_some()).await;
         self.metrics.forwarded(&outcome);
         ack.settle(outcome);
     }
 
-    async fn forward_until(&self, path: &'static str, body: Bytes, deadline: Option<Instant>) -> Outcome {
-        let mut pause = BACKOFF.0;
+    async fn forward_until(&self, path: &'static str, body: Bytes, is_kept: bool) -> Outcome {
+        let (mut pause, late) = (BACKOFF.0, Instant::now() + self.retry_for);
         loop {
-            let outcome = match self.try_once(path, body.clone()).await {
-                Ok(outcome) => return outcome,
-                Err(status) => {
-                    tracing::debug!(code = ?status.code(), message = status.message(), "gateway did not take a delivery");
-                    judge(&status)
+            let failure = match self.try_once(path, body.clone(), self.timeout).await {
+                Ok(outcome) => {
+                    self.reach.delivered();
+                    return outcome;
                 }
+                Err(failure) => failure,
             };
+            tracing::debug!(%failure, "gateway did not take a delivery");
+            let outcome = failure.outcome();
             let Outcome::Retry { after } = outcome else { return outcome };
             pause = pause.max(after);
-            if deadline.is_some_and(|deadline| Instant::now() + pause >= deadline) {
-                return Outcome::Retry { after: after.max(RETRY_AFTER) };
+            if Instant::now() + pause >= late {
+                self.reach.held_up(&failure);
+                if !is_kept {
+                    return Outcome::Retry { after: after.max(RETRY_AFTER) };
+                }
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(BACKOFF.1);
         }
     }
 
-    async fn try_once(&self, path: &'static str, body: Bytes) -> Result<Outcome, Status> {
-        let Some((peer, channel)) = self.peers.next() else {
-            return Err(Status::unavailable("no gateway is known yet"));
-        };
+    async fn try_once(&self, path: &'static str, body: Bytes, limit: Duration) -> Result<Outcome, Failure> {
+        let (peer, channel) = self.peers.next().ok_or(Failure::NoAddress)?;
         let mut request = Request::new(body);
         if let Some(token) = &self.token {
-            let shown = token.shown().await.map_err(|error| Status::unavailable(error.to_string()))?;
-            request.metadata_mut().insert("authorization", shown);
+            request.metadata_mut().insert("authorization", token.shown().await?);
         }
         let mut client = tonic::client::Grpc::new(channel);
         let call = async {
-            client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+            client.ready().await.map_err(Failure::Connect)?;
             let path = http::uri::PathAndQuery::from_static(path);
-            client.unary(request, path, RawCodec).await
+            client.unary(request, path, RawCodec).await.map_err(Failure::from)
         };
-        let answer =
-            tokio::time::timeout(self.timeout, call).await.unwrap_or_else(|_| Err(Status::unavailable("timed out")));
+        let answer = tokio::time::timeout(limit, call).await.unwrap_or(Err(Failure::Timeout(limit)));
         match answer {
             Ok(response) => Ok(Outcome::Delivered { rejected: codec::rejected(response.get_ref()) }),
-            Err(status) => {
-                // A gateway that asks for patience is there; one that gives no such word may not be.
-                if codec::retry_delay(status.details()).is_none() && judge(&status).is_retry() {
+            Err(failure) => {
+                if !failure.is_patience() && failure.outcome().is_retry() {
                     self.peers.avoid(peer);
                 }
-                Err(status)
+                Err(failure)
             }
         }
     }
 }
-
-/// What the gateway itself says for good is for good. Every other word may be that of a proxy, of a mesh, or of another
-/// pod that has got the address, and is tried again.
-fn judge(status: &Status) -> Outcome {
-    let delay = codec::retry_delay(status.details());
-    match status.code() {
-        Code::InvalidArgument => Outcome::Reject(status.message().to_owned().into()),
-        // The gateway's own refusal carries details; without them it is HTTP/2's "calm down".
-        Code::ResourceExhausted if delay.is_none() && !status.details().is_empty() => Outcome::TooLarge,
-        _ => Outcome::Retry { after: delay.unwrap_or_default() },
-    }
-}
-
-#[cfg(test)]
-mod tests;

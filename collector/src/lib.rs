@@ -4,7 +4,7 @@
 //! receive ─Delivery→ assemble (decode → transform → columns) ─Block→ insert → ClickHouse     gateway
 //!    ↑       64                                                1        │ 16 in hand
 //!    └──────────────────────── Outcome ◄── ack ◄────────────────────────┘
-//! receive ─Delivery→ forward → gateway                          agent: sockets and log files; cluster: API server
+//! receive ─Delivery→ forward → gateway            agent: sockets and log files; cluster: API server; gateway, to another
 //!
 //! receive ─Delivery→ spool ─Delivery→ assemble or relay ─ …                      with a spool
 //! ```
@@ -21,6 +21,7 @@ pub mod record;
 pub mod rfc3339;
 pub mod signal;
 pub mod table;
+pub mod trouble;
 
 // the line
 pub mod assemble;

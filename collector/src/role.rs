@@ -1,14 +1,14 @@
-//! What each role runs: a table.
+//! What a collector runs, by its role and its file.
 
-use crds::config::Role;
+use crds::config::{ClickHouse, CollectorConfig, Forward, Role};
 
-/// Where a role's deliveries go.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Outlet {
+/// Where deliveries go.
+#[derive(Clone, Copy, Debug)]
+pub enum Outlet<'a> {
     /// Decoded into blocks and inserted.
-    ClickHouse,
+    ClickHouse(&'a ClickHouse),
     /// Passed on unopened.
-    Gateway,
+    Gateway(&'a Forward),
 }
 
 /// Whether a role listens for OTLP.
@@ -19,10 +19,8 @@ pub const fn is_sent_to(role: Role) -> bool {
     }
 }
 
-/// The outlet of a role.
-pub const fn outlet(role: Role) -> Outlet {
-    match role {
-        Role::Agent | Role::Cluster => Outlet::Gateway,
-        Role::Gateway => Outlet::ClickHouse,
-    }
+/// The outlet that the file names. None: the checks of the file have not been heard.
+pub fn outlet(config: &CollectorConfig) -> Option<Outlet<'_>> {
+    let clickhouse = config.clickhouse.as_ref().map(Outlet::ClickHouse);
+    clickhouse.or_else(|| config.forward.as_ref().map(Outlet::Gateway))
 }

@@ -55,8 +55,8 @@ pub async fn run(settings: Settings) -> Result<()> {
     let line = start_line(&settings, &metrics, blocks, &mut registry, called)?;
     let health = Health {
         destination: line.destination,
-        way: line.reach.map(|reach| reach.told()),
-        line: (outlet(settings.config.role) == Outlet::ClickHouse).then(|| Arc::clone(&metrics.progress)),
+        way: line.way,
+        line: matches!(outlet(&settings.config), Some(Outlet::ClickHouse(_))).then(|| Arc::clone(&metrics.progress)),
         stopping,
     };
     let sources = {

@@ -45,10 +45,10 @@ pub struct CollectorConfig {
     pub role: Role,
     #[serde(default)]
     pub receivers: Receivers,
-    /// Where a gateway writes. A gateway needs it, others must not have it.
+    /// Where a gateway writes. A gateway has either this or `forward`, others must not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clickhouse: Option<ClickHouse>,
-    /// Where others than a gateway send. They need it, a gateway must not have it.
+    /// Where deliveries are passed on. Others than a gateway need it; a gateway that has it stores nothing itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward: Option<Forward>,
     /// What an agent adds of the cluster it runs in, and how collectors of the role `cluster` take turns. Absent: nothing.
@@ -75,11 +75,11 @@ pub enum Role {
     Cluster,
     /// On every node, near the senders; forwards OTLP to a gateway.
     Agent,
-    /// Writes to ClickHouse.
+    /// Takes from agents and other senders; writes to ClickHouse, or forwards to a gateway that does.
     Gateway,
 }
 
-/// The OTLP/gRPC endpoint of a gateway.
+/// The gateways that deliveries are passed on to, over OTLP/gRPC.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Forward {

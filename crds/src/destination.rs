@@ -1,4 +1,5 @@
-//! What a gateway tells of its way to ClickHouse, at `/destination` of its health address.
+//! What a gateway tells of its way to ClickHouse, or to the gateway it forwards to, at `/destination` of its health
+//! address.
 //!
 //! Written by the collector, read by the operator. No address, no user's name and no value is in it: it may be shown.
 
@@ -7,10 +8,13 @@ use serde::{Deserialize, Serialize};
 /// The path it is told at.
 pub const PATH: &str = "/destination";
 
-/// The way to ClickHouse as one gateway sees it.
+/// The way to where its deliveries go, as one gateway sees it.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Destination {
+    /// Who is there.
+    #[serde(default)]
+    pub server: Server,
     /// The tables this gateway writes to.
     pub schema: Schema,
     /// What is wrong now.
@@ -18,17 +22,27 @@ pub struct Destination {
     pub trouble: Option<Trouble>,
 }
 
+/// Who takes what a gateway gives.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Server {
+    /// Rows are stored.
+    #[default]
+    ClickHouse,
+    /// Deliveries are forwarded to another gateway.
+    Gateway,
+}
+
 /// What is known of the tables.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Schema {
-    /// ClickHouse has not been reached since the gateway began, or the tables could not be made.
+    /// The server has not been reached since the gateway began, or the tables could not be made.
     #[default]
     Pending,
-    /// The tables were found or made.
+    /// The tables were found or made. Of a gateway: it was reached, and the tables are its own business.
     Current,
 }
 
-/// Something between a gateway and ClickHouse that a person should know of.
+/// Something between a gateway and its server that a person should know of.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Trouble {
@@ -49,17 +63,21 @@ pub enum Kind {
     Unreachable,
     /// The files with the credentials or certificates cannot be used.
     Credentials,
-    /// ClickHouse does not know the user, or the password is wrong.
+    /// The server does not know who we are: the user, the password or the token is wrong.
     AuthFailed,
     /// The user lacks a right.
     AccessDenied,
     /// The tables cannot be made or found.
     Schema,
-    /// ClickHouse answers, and does not take blocks.
+    /// The server answers, and does not take blocks or deliveries.
     InsertsFail,
     /// A kind of a later version.
     #[serde(other)]
     Other,
+}
+
+impl Server {
+    pub const ALL: [Self; 2] = [Self::ClickHouse, Self::Gateway];
 }
 
 impl Kind {
@@ -74,19 +92,24 @@ impl Kind {
     ];
 
     /// The reason a condition gives.
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Self::Unreachable => "ClickHouseUnreachable",
-            Self::Credentials => "CredentialsUnusable",
-            Self::AuthFailed => "ClickHouseAuthFailed",
-            Self::AccessDenied => "ClickHouseAccessDenied",
-            Self::Schema => "SchemaNotReady",
-            Self::InsertsFail => "InsertsFail",
-            Self::Other => "ClickHouseTrouble",
+    pub const fn reason(self, server: Server) -> &'static str {
+        match (server, self) {
+            (_, Self::Credentials) => "CredentialsUnusable",
+            (_, Self::Schema) => "SchemaNotReady",
+            (Server::ClickHouse, Self::Unreachable) => "ClickHouseUnreachable",
+            (Server::ClickHouse, Self::AuthFailed) => "ClickHouseAuthFailed",
+            (Server::ClickHouse, Self::AccessDenied) => "ClickHouseAccessDenied",
+            (Server::ClickHouse, Self::InsertsFail) => "InsertsFail",
+            (Server::ClickHouse, Self::Other) => "ClickHouseTrouble",
+            (Server::Gateway, Self::Unreachable) => "ForwardUnreachable",
+            (Server::Gateway, Self::AuthFailed) => "ForwardAuthFailed",
+            (Server::Gateway, Self::AccessDenied) => "ForwardAccessDenied",
+            (Server::Gateway, Self::InsertsFail) => "ForwardFails",
+            (Server::Gateway, Self::Other) => "ForwardTrouble",
         }
     }
 
-    /// Whether nothing at all comes through to ClickHouse.
+    /// Whether nothing at all comes through to the server.
     pub const fn is_of_the_way(self) -> bool {
         !matches!(self, Self::AccessDenied | Self::Schema | Self::InsertsFail)
     }

@@ -2,7 +2,7 @@
 //!
 //! * [`config`]: the file the operator writes and the collector reads.
 //! * [`v1alpha1`]: the `ClickStackCollector` resource people write and read back.
-//! * [`destination`]: what a gateway tells the operator of its way to ClickHouse.
+//! * [`destination`]: what a gateway tells the operator of its way to ClickHouse or to another gateway.
 //!
 //! An option is stated once, here; both binaries use the same type and the same checks.
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 mod agent;
 mod clickhouse;
 mod cluster;
+mod forward_to;
 mod gateway;
 mod ingress;
 mod native;
@@ -27,6 +28,7 @@ mod workload;
 pub use agent::{Agent, ContainerLogs, Forward, HostMetrics, KubeletMetrics};
 pub use clickhouse::{ClickHouse, Credentials};
 pub use cluster::{Cluster, ClusterEvents};
+pub use forward_to::{ForwardAuth, ForwardTo};
 pub use gateway::Gateway;
 pub use ingress::Ingress;
 pub use network::NetworkPolicy;
@@ -79,6 +81,14 @@ pub use workload::{DisruptionBudget, PodSettings, Service, ServiceType, UpdateSt
     validation = ("!has(self.agent) || has(self.gateway)", "agents need a gateway to send to; add gateway: {}"),
     validation = ("!has(self.cluster) || has(self.gateway)", "the role cluster needs a gateway to send to; add gateway: {}"),
     validation = (
+        "!has(self.gateway) || has(self.clickhouse) || has(self.gateway.forwardTo)",
+        "gateways have nowhere to send; add clickhouse.endpoint, or gateway.forwardTo.endpoint where another gateway stores"
+    ),
+    validation = (
+        "!has(self.gateway) || !has(self.clickhouse) || !has(self.gateway.forwardTo)",
+        "gateways either store or forward; remove clickhouse or gateway.forwardTo"
+    ),
+    validation = (
         "!(has(self.agent) || has(self.cluster)) || !has(self.gateway) || !has(self.gateway.auth) || !has(self.gateway.auth.oidc)",
         "agents have no token of an issuer to show to their gateways, nor has the role cluster; use gateway.auth.tokens, or make gateways for outside senders with a resource of their own"
     ),
@@ -102,9 +112,11 @@ pub struct ClickStackCollectorSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub cluster_name: Option<String>,
-    /// Where telemetry is stored.
-    pub clickhouse: ClickHouse,
-    /// Collectors that write to ClickHouse, as a Deployment (or a StatefulSet, see `spool`) with a Service.
+    /// Where telemetry is stored. Gateways need it, unless they forward to another gateway (`gateway.forwardTo`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clickhouse: Option<ClickHouse>,
+    /// Collectors that write to ClickHouse or forward to a gateway that does, as a Deployment (or a StatefulSet, see
+    /// `spool`) with a Service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<Gateway>,
     /// Collectors on every node, as a DaemonSet; they take OTLP from the node's pods and forward it to the gateway.

@@ -202,6 +202,8 @@ pub struct Dependency {
 impl Mount {
     /// The volume with the user's name and password for ClickHouse.
     pub const CREDENTIALS: &str = "credentials";
+    /// The volume with the token for the gateway that is forwarded to.
+    pub const TOKEN: &str = "forward-token";
 }
 
 impl Ports {

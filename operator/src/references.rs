@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{
     config::Role,
-    v1alpha1::{Auth, Authority, ClickHouse, ClickStackCollectorSpec, ClientTls, Otlp, SecretKey},
+    v1alpha1::{Auth, Authority, ClickHouse, ClickStackCollectorSpec, ClientTls, ForwardTo, Otlp, SecretKey},
 };
 
 mod pod;
@@ -71,7 +71,8 @@ pub fn references(spec: &ClickStackCollectorSpec) -> Vec<Reference> {
     let mut found = Vec::new();
     if let Some(gateway) = &spec.gateway {
         let mut of_role = Collect { role: Role::Gateway, found: &mut found };
-        of_role.destination(&spec.clickhouse);
+        of_role.destination(spec.clickhouse.as_ref());
+        of_role.forward_to(gateway.forward_to.as_ref());
         of_role.receiver(gateway.otlp.as_ref(), gateway.auth.as_ref());
         let siblings = gateway.spool.as_ref().and_then(|spool| spool.siblings.as_ref());
         of_role.client(siblings.and_then(|siblings| siblings.tls.as_ref()));
@@ -110,11 +111,20 @@ struct Collect<'a> {
 }
 
 impl Collect<'_> {
-    fn destination(&mut self, clickhouse: &ClickHouse) {
+    fn destination(&mut self, clickhouse: Option<&ClickHouse>) {
+        let Some(clickhouse) = clickhouse else { return };
         if let Some(credentials) = &clickhouse.credentials {
             self.secret(&credentials.secret_name, &[&credentials.username_key, &credentials.password_key]);
         }
         self.client(clickhouse.tls.as_ref());
+    }
+
+    fn forward_to(&mut self, forward_to: Option<&ForwardTo>) {
+        let Some(forward_to) = forward_to else { return };
+        if let Some(auth) = &forward_to.auth {
+            self.secret(&auth.token.secret_name, &[&auth.token.key]);
+        }
+        self.client(forward_to.tls.as_ref());
     }
 
     fn client(&mut self, tls: Option<&ClientTls>) {

@@ -19,6 +19,7 @@ mod outages;
 mod pains;
 mod peer;
 mod receive;
+mod regions;
 mod rows;
 mod schema;
 mod senders;

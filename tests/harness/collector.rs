@@ -49,7 +49,11 @@ pub fn gateway(engine: &ClickHouse, dir: &Path) -> anyhow::Result<CollectorConfi
 
 /// An agent's configuration for a gateway at `http://host:port`.
 pub fn agent(endpoint: &str) -> anyhow::Result<CollectorConfig> {
-    let mut config = bare("agent")?;
+    forwarding("agent", endpoint)
+}
+
+fn forwarding(role: &str, endpoint: &str) -> anyhow::Result<CollectorConfig> {
+    let mut config = bare(role)?;
     config.forward = Some(crds::config::Forward::to(endpoint));
     Ok(config)
 }
@@ -135,6 +139,13 @@ impl Collector {
         let bare = bare("cluster")?;
         (config.admin, config.shutdown) = (bare.admin, bare.shutdown);
         config.forward = Some(crds::config::Forward::to(endpoint));
+        Self::start(config, tempfile::tempdir()?).await
+    }
+
+    /// A gateway that forwards to another gateway's address, which may be away.
+    pub async fn regional_with(endpoint: &str, change: impl FnOnce(&mut CollectorConfig)) -> anyhow::Result<Collector> {
+        let mut config = forwarding("gateway", endpoint)?;
+        change(&mut config);
         Self::start(config, tempfile::tempdir()?).await
     }
 

@@ -30,21 +30,31 @@ fn spec() -> impl Strategy<Value = Value> {
     let (amount, time) = ("[0-9]{1,19}(m|k|Ki|Mi|Gi|Ei)?", "[0-9]{1,6}(ms|s|m|h)");
     let clickhouse = ("[a-z0-9.:_-]{1,40}", text("[A-Za-z_][A-Za-z0-9_]{0,63}"), text(name), text(time));
     let gateway = prop::option::weighted(0.9, (0..=1000_i32, text(time), text(amount), text("[A-Za-z0-9]{0,63}")));
+    let forward_to =
+        prop::option::weighted(0.2, ("[a-z0-9.:_-]{1,40}", text(name), text("[-._a-zA-Z0-9]{1,20}"), text(time)));
     let agent = prop::option::of((any::<bool>(), text(amount), text(amount), text(name)));
     let image = (text("[ -~]{1,60}"), text("[A-Za-z0-9_.-]{1,40}"));
-    (clickhouse, gateway, agent, image).prop_map(|((host, database, secret, timeout), gateway, agent, image)| {
+    let all = (clickhouse, gateway, forward_to, agent, image);
+    all.prop_map(|((host, database, secret, timeout), gateway, forward_to, agent, image)| {
+        let forward_to = forward_to.map(|(host, secret, key, timeout)| {
+            let auth = json!({"token": {"secretName": secret, "key": key}});
+            json!({"endpoint": format!("https://{host}"), "auth": auth, "timeout": timeout})
+        });
+        let has_clickhouse = forward_to.is_none() || gateway.is_none();
         let credentials = secret.map(|secret| json!({"secretName": secret}));
         let gateway = gateway.map(|(replicas, age, memory, node)| {
             let settings = json!({"limits": {"memory": memory}});
-            json!({"replicas": replicas, "blocks": {"maxAge": age}, "resources": settings, "nodeSelector": {"n": node}})
+            let blocks = has_clickhouse.then(|| json!({"maxAge": age}));
+            let node = json!({"n": node});
+            json!({"replicas": replicas, "forwardTo": forward_to, "blocks": blocks, "resources": settings, "nodeSelector": node})
         });
         let agent = agent.map(|(host_port, memory, cpu, class)| {
             let requests = json!({"memory": memory, "cpu": cpu});
             json!({"hostPort": host_port, "resources": {"requests": requests}, "priorityClassName": class})
         });
         let (endpoint, (repository, tag)) = (format!("http://{host}"), image);
-        let clickhouse =
-            json!({"endpoint": endpoint, "database": database, "credentials": credentials, "timeout": timeout});
+        let clickhouse = has_clickhouse
+            .then(|| json!({"endpoint": endpoint, "database": database, "credentials": credentials, "timeout": timeout}));
         let image = json!({"repository": repository, "tag": tag});
         without_nulls(json!({"clickhouse": clickhouse, "gateway": gateway, "agent": agent, "image": image}))
     })

@@ -6,6 +6,7 @@
 mod cluster_events;
 mod converges;
 mod examples;
+mod forwards;
 mod hostile;
 mod proxy;
 mod rights;

@@ -31,12 +31,12 @@ pub(super) struct Secure {
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
-    #[error("cannot connect to {0}")]
-    Tcp(SocketAddr, #[source] io::Error),
+    #[error("nobody listens")]
+    Tcp(#[source] io::Error),
     #[error("cannot use TLS")]
     Tls(#[source] TlsError),
-    #[error("no TLS with {0}")]
-    Handshake(SocketAddr, #[source] io::Error),
+    #[error("no TLS")]
+    Handshake(#[source] io::Error),
 }
 
 /// Connects to one address again and again.
@@ -65,10 +65,10 @@ impl Secure {
         let files = self.tls.read().await.map_err(ConnectError::Tls)?;
         let mut config = self.tls.config(&files).map_err(ConnectError::Tls)?;
         config.alpn_protocols = vec![b"h2".to_vec()];
-        let stream = TcpStream::connect(address).await.map_err(|error| ConnectError::Tcp(address, error))?;
-        stream.set_nodelay(true).map_err(|error| ConnectError::Tcp(address, error))?;
+        let stream = TcpStream::connect(address).await.map_err(ConnectError::Tcp)?;
+        stream.set_nodelay(true).map_err(ConnectError::Tcp)?;
         let connected = TlsConnector::from(Arc::new(config)).connect(self.name, stream).await;
-        connected.map_err(|error| ConnectError::Handshake(address, error))
+        connected.map_err(ConnectError::Handshake)
     }
 }
 

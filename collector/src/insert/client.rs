@@ -25,6 +25,7 @@ use super::{
 use crate::{
     client_tls::TlsError,
     table::{Block, Table},
+    trouble::chain,
 };
 
 /// As much of an answer as is read: exceptions are shorter, and so is everything this collector asks.
@@ -275,10 +276,4 @@ fn exception_name(body: &[u8]) -> String {
         !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
     };
     names.into_iter().find(is_name).unwrap_or("unnamed").to_owned()
-}
-
-/// An error with its causes on one line; hyper says "client error" and keeps the reason in the cause.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -19,7 +19,10 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 
-use crate::client_tls::{Client, Files, TlsError};
+use crate::{
+    client_tls::{Client, Files, TlsError},
+    trouble::chain,
+};
 
 pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
 type Http = legacy::Client<HttpsConnector<HttpConnector>, Body>;
@@ -72,7 +75,7 @@ impl Connections {
                 Ok(http)
             }
             (Err(error), Some(made)) => {
-                tracing::warn!(error = %super::client::chain(&error), "tls files have changed and cannot be used, the ones before are kept");
+                tracing::warn!(error = %chain(&error), "tls files have changed and cannot be used, the ones before are kept");
                 Ok(made.http)
             }
             (Err(error), None) => Err(error),

@@ -7,14 +7,14 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
-use crds::destination::{Destination, Kind, Schema, Trouble};
+use crds::destination::{Destination, Kind, Schema, Server, Trouble};
 use tokio::sync::watch;
 
 use super::{Client, InsertError};
-use crate::table::Table;
+use crate::{table::Table, trouble::note};
 
 /// Between two pings, and from a failed one to the next: two failures and their time-outs fit into ten seconds.
 const PING_EVERY: Duration = Duration::from_secs(3);
@@ -154,7 +154,8 @@ impl Known {
         let inserts = self.inserts.values().map(|(trouble, _)| trouble);
         let all = [&self.unreachable, &self.refused, &self.schema].into_iter().flatten().chain(inserts);
         let schema = if self.is_schema_current { Schema::Current } else { Schema::Pending };
-        Destination { schema, trouble: all.min_by_key(|trouble| trouble.kind).cloned() }
+        let trouble = all.min_by_key(|trouble| trouble.kind).cloned();
+        Destination { server: Server::ClickHouse, schema, trouble }
     }
 }
 
@@ -171,13 +172,6 @@ fn refusal(error: &InsertError) -> Option<Kind> {
 /// ACCESS_DENIED is a matter of one statement: another may be allowed.
 const fn of_code(code: Option<u32>, otherwise: Kind) -> Kind {
     if matches!(code, Some(497)) { Kind::AccessDenied } else { otherwise }
-}
-
-/// The same kind of trouble keeps its beginning.
-fn note(place: &mut Option<Trouble>, kind: Kind, code: Option<u32>, message: String) {
-    let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let since = place.as_ref().filter(|trouble| trouble.kind == kind).map_or_else(now, |trouble| trouble.since);
-    *place = Some(Trouble { kind, code, message, since });
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
-//! The line of a role, built: comes in what a process is told, goes out where deliveries are put and a word when the
+//! The line of a collector, built: comes in what a process is told, goes out where deliveries are put and a word when the
 //! last one is answered for. Must not hold logic: each stage has its own.
 
 use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, Result, bail};
-use crds::config::{ClickHouse, Forward, Spool};
+use crds::{
+    config::{ClickHouse, Forward, Role, Spool},
+    destination::Destination,
+};
 use prometheus_client::registry::Registry;
 use tokio::{
     runtime::Handle,
@@ -15,9 +18,9 @@ use crate::{
     assemble::{self, Assembler, Direct},
     budget::Budget,
     delivery::Delivery,
-    forward::{Forwarder, peers::Peers, token::Token},
+    forward::{self, Forwarder, peers::Peers, token::Token},
     handover::Handover,
-    insert::{Client, Inserter, Reach, Siblings},
+    insert::{Client, Inserter, Siblings},
     metrics::{Pipeline, ShelfMetrics},
     relay::Relay,
     role::{Outlet, outlet},
@@ -42,7 +45,7 @@ pub(super) struct Line {
     pub(super) deliveries: mpsc::Sender<Delivery>,
     pub(super) destination: Option<watch::Receiver<State>>,
     /// What is told of the way to it.
-    pub(super) reach: Option<Reach>,
+    pub(super) way: Option<watch::Receiver<Destination>>,
     /// Where blocks of siblings go.
     pub(super) handovers: Option<mpsc::Sender<Handover>>,
     /// Speaks when the last delivery is answered for.
@@ -56,12 +59,12 @@ pub(super) fn start_line(
     registry: &mut Registry,
     called: watch::Receiver<bool>,
 ) -> Result<Line> {
-    match (outlet(settings.config.role), &settings.config.clickhouse, &settings.config.forward) {
-        (Outlet::ClickHouse, Some(clickhouse), _) => {
+    match outlet(&settings.config) {
+        Some(Outlet::ClickHouse(clickhouse)) => {
             start_inserting(settings, clickhouse, metrics, blocks, registry, called)
         }
-        (Outlet::Gateway, _, Some(forward)) => start_forwarding(settings, forward, metrics, blocks, registry),
-        _ => bail!("the role has no outlet; check the configuration with check-config"),
+        Some(Outlet::Gateway(forward)) => start_forwarding(settings, forward, metrics, blocks, registry),
+        None => bail!("there is no outlet; check the configuration with check-config"),
     }
 }
 
@@ -116,7 +119,7 @@ fn start_inserting(
             both(done, start_writer(writer, runtime)?)
         }
     };
-    Ok(Line { deliveries, destination: Some(destination), reach: Some(reach), handovers, done })
+    Ok(Line { deliveries, destination: Some(destination), way: Some(reach.told()), handovers, done })
 }
 
 /// Handovers between the inserter and the siblings: one on its way while the next is packed.
@@ -156,6 +159,7 @@ fn forwarder(forward: &Forward, metrics: &Arc<Pipeline>) -> Result<Forwarder> {
         timeout: forward.timeout.0,
         retry_for: forward.retry_for.0,
         metrics: Arc::clone(metrics),
+        reach: forward::Reach::default(),
     })
 }
 
@@ -185,10 +189,16 @@ fn start_forwarding(
     room: Budget,
     registry: &mut Registry,
 ) -> Result<Line> {
+    let forwarder = forwarder(forward, metrics)?;
+    // The gateways of agents are the operator's own, and tell of themselves.
+    let way = (settings.config.role == Role::Gateway).then(|| forwarder.reach.told());
+    if way.is_some() {
+        tokio::spawn(forwarder.clone().ping());
+    }
     let (to_forwarder, forwarded) = mpsc::channel(DELIVERIES);
-    let done = finishing(forwarder(forward, metrics)?.run(forwarded));
+    let done = finishing(forwarder.run(forwarded));
     let Some(spool) = &settings.config.spool else {
-        return Ok(Line { deliveries: to_forwarder, destination: None, reach: None, handovers: None, done });
+        return Ok(Line { deliveries: to_forwarder, destination: None, way, handovers: None, done });
     };
     let (deliveries, delivered) = mpsc::channel(DELIVERIES);
     let (writer, feed) = spool::open(&options(spool), delivered, registry)?;
@@ -196,7 +206,7 @@ fn start_forwarding(
     let relay = Relay { deliveries: to_forwarder, room, check: assemble::check, runtime, metrics };
     start_thread("relay", move || relay.run(feed))?;
     let done = start_writer(writer, Handle::current())?;
-    Ok(Line { deliveries, destination: None, reach: None, handovers: None, done })
+    Ok(Line { deliveries, destination: None, way, handovers: None, done })
 }
 
 /// Tells when both have.

@@ -93,17 +93,25 @@ pub fn database_problem(field: &str, database: &str) -> Option<Problem> {
 
 fn outlets(config: &CollectorConfig, found: &mut Vec<Problem>) {
     let role = config.role.as_str();
-    let (needed, other) = match config.role {
-        Role::Gateway => (("clickhouse", config.clickhouse.is_some()), ("forward", config.forward.is_some())),
-        Role::Agent | Role::Cluster => {
-            (("forward", config.forward.is_some()), ("clickhouse", config.clickhouse.is_some()))
+    let mut told = |field: &str, message: String| found.push(Problem::new(field, message));
+    match (config.role, config.clickhouse.is_some(), config.forward.is_some()) {
+        (Role::Gateway, false, false) => {
+            let message = "role gateway has nowhere to send; say where ClickHouse is, or which gateway it forwards to";
+            told("clickhouse", message.to_owned());
         }
-    };
-    if !needed.1 {
-        found.push(Problem::new(needed.0, format!("role {role} needs it; add {}.endpoint", needed.0)));
-    }
-    if other.1 {
-        found.push(Problem::new(other.0, format!("role {role} does not use it; remove the section")));
+        (Role::Gateway, true, true) => {
+            let message = "role gateway either stores or forwards, and there is a ClickHouse too; remove one of both";
+            told("forward", message.to_owned());
+        }
+        (Role::Gateway, ..) => {}
+        (Role::Agent | Role::Cluster, has_clickhouse, has_forward) => {
+            if !has_forward {
+                told("forward", format!("role {role} needs it; add forward.endpoint"));
+            }
+            if has_clickhouse {
+                told("clickhouse", format!("role {role} does not use it; remove the section"));
+            }
+        }
     }
 }
 

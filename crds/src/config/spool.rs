@@ -50,6 +50,9 @@ impl Spool {
             found.extend(check::forward("spool.siblings", siblings));
             if config.role == Role::Agent {
                 found.push(Problem::new("spool.siblings", "role agent does not use it; remove the section"));
+            } else if config.forward.is_some() {
+                let message = "a gateway that forwards makes no blocks to hand over; remove the section";
+                found.push(Problem::new("spool.siblings", message));
             }
         }
         found

@@ -44,6 +44,21 @@ fn a_role_without_its_outlet_is_told_which_one() {
 }
 
 #[test]
+fn a_gateway_stores_or_forwards_and_is_told_when_it_does_neither_or_both() {
+    let (stores, forwards) = ("clickhouse: {endpoint: 'http://c:8123'}", "forward: {endpoint: 'https://g:4317'}");
+    for (outlets, wrong) in [
+        (String::new(), vec!["clickhouse"]),
+        (stores.to_owned(), vec![]),
+        (forwards.to_owned(), vec![]),
+        (format!("{stores}\n{forwards}"), vec!["forward"]),
+        (format!("{forwards}\nspool: {{directory: /spool}}"), vec![]),
+    ] {
+        let config = CollectorConfig::from_yaml(&format!("role: gateway\n{outlets}")).unwrap();
+        assert_eq!(fields(&config), wrong, "{outlets}");
+    }
+}
+
+#[test]
 fn every_problem_is_told_at_once() {
     let mut config = gateway();
     let clickhouse = config.clickhouse.as_mut().unwrap();

@@ -1,14 +1,24 @@
-//! `spec.gateway`: the collectors that write to ClickHouse.
+//! `spec.gateway`: the collectors that write to ClickHouse, or forward to a gateway that does.
 
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Auth, Autoscaling, DisruptionBudget, Ingress, Otlp, PodSettings, Spool, UpdateStrategy};
+use super::{Auth, Autoscaling, DisruptionBudget, ForwardTo, Ingress, Otlp, PodSettings, Spool, UpdateStrategy};
 use crate::config::{Blocks, Limits, Shutdown};
 
 /// Gateways: a Deployment behind a Service.
 #[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = (
+        "!has(self.forwardTo) || !has(self.blocks)",
+        "blocks are made where rows are stored, not by gateways with forwardTo; remove blocks"
+    ),
+    validation = (
+        "!has(self.forwardTo) || !has(self.spool) || !has(self.spool.siblings)",
+        "gateways with forwardTo make no blocks to hand to siblings; remove spool.siblings"
+    )
+)]
 pub struct Gateway {
     /// How many gateways. Few with large blocks cost ClickHouse less than many with small ones; two survive the
     /// loss of a node.
@@ -24,13 +34,18 @@ pub struct Gateway {
     /// Who may send. Absent: everybody who reaches the ports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
+    /// Forward to another gateway instead of writing to ClickHouse, such as from a region to the centre. Present: in
+    /// place of `spec.clickhouse`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward_to: Option<ForwardTo>,
     /// When an open block is closed and inserted: whichever comes first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocks: Option<Blocks>,
     /// Block present: an Ingress to OTLP/HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ingress: Option<Ingress>,
-    /// Block present: deliveries are kept on disk until their rows are stored.
+    /// Block present: deliveries are kept on disk until their rows are stored, or until the gateway that is forwarded to
+    /// has taken them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spool: Option<Spool>,
     /// What a gateway holds at most.

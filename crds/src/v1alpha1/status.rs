@@ -17,8 +17,8 @@ pub struct Status {
     /// Generation of the spec that was last put to work. It keeps running while a newer one cannot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_generation: Option<i64>,
-    /// Ready, Available, Progressing, Degraded, ConfigValid, ClickHouseReachable; AccessGranted where collectors ask the
-    /// API server; and, while they hold, Reconciling and Stalled.
+    /// Ready, Available, Progressing, Degraded, ConfigValid, ClickHouseReachable; ForwardReachable where gateways forward
+    /// to another one; AccessGranted where collectors ask the API server; and, while they hold, Reconciling and Stalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_owned()]))]
     #[schemars(length(max = 16))]
@@ -26,7 +26,7 @@ pub struct Status {
     /// Where to send telemetry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoints: Option<Endpoints>,
-    /// ClickHouse, as the gateways see it; absent until one has told.
+    /// ClickHouse, as the gateways see it; absent until one has told, and where they forward to another gateway.
     #[serde(default, rename = "clickhouse", skip_serializing_if = "Option::is_none")]
     pub clickhouse: Option<ClickHouseStatus>,
     /// The gateways, when the role is on.
@@ -101,8 +101,10 @@ pub mod condition {
     pub const READY: &str = "Ready";
     /// Every role that is on has a pod that works, of whichever generation: telemetry can be sent.
     pub const AVAILABLE: &str = "Available";
-    /// ClickHouse answers the gateways and lets them in.
+    /// ClickHouse answers the gateways and lets them in. Unknown where they forward to another gateway.
     pub const CLICKHOUSE_REACHABLE: &str = "ClickHouseReachable";
+    /// The gateway that is forwarded to answers and lets these in. Absent where gateways store themselves.
+    pub const FORWARD_REACHABLE: &str = "ForwardReachable";
     /// Collectors may read what they ask the API server for. Absent where they ask for nothing.
     pub const ACCESS_GRANTED: &str = "AccessGranted";
     /// The spec can work, or names the field that cannot.

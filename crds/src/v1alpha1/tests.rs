@@ -11,8 +11,19 @@ fn read(spec: &str) -> Result<ClickStackCollectorSpec, serde_saphyr::Error> {
 fn the_smallest_resource_needs_an_endpoint_and_a_role() {
     let spec = read("{clickhouse: {endpoint: 'http://c:8123'}, gateway: {}, agent: {}}").unwrap();
     assert_eq!(spec.gateway.unwrap().replicas, 2);
-    assert_eq!(spec.clickhouse.database, "default");
+    assert_eq!(spec.clickhouse.unwrap().database, "default");
     assert!(spec.agent.unwrap().host_port);
+}
+
+#[test]
+fn a_gateway_that_forwards_needs_an_address_and_no_clickhouse() {
+    let token = "auth: {token: {secretName: central, key: token}}";
+    let spec = read(&format!("{{gateway: {{forwardTo: {{endpoint: 'https://g:4317', {token}}}}}}}")).unwrap();
+    assert_eq!(spec.clickhouse, None);
+    let forward_to = spec.gateway.unwrap().forward_to.unwrap();
+    assert_eq!(forward_to.auth.unwrap().token.secret_name, "central");
+    assert!(read("{gateway: {forwardTo: {endpoint: 'https://g:4317', token: t}}}").is_err());
+    assert!(read("{gateway: {forwardTo: {}}}").is_err());
 }
 
 #[test]

@@ -79,7 +79,10 @@ fn outlet(plan: &Plan, role: Role) -> Vec<NetworkPolicyEgressRule> {
     let api_server = plan.pod(role).filter(|pod| pod.asks_api_server()).map_or(&[][..], |_| &[443, 6443]);
     let kubelet = plan.pod(role).filter(|pod| pod.asks_kubelet()).map(|_| KubeletMetrics::PORT);
     let numbers = clickhouse.chain(issuer).filter_map(port_of);
-    let numbers: BTreeSet<_> = numbers.chain(api_server.iter().copied()).chain(kubelet).collect();
+    // Those an agent sends to are pods, named above.
+    let forward = config.forward.iter().filter(|_| role == Role::Gateway);
+    let forward = forward.map(|forward| stated_port(&forward.endpoint).unwrap_or(plan::Ports::GRPC));
+    let numbers: BTreeSet<_> = numbers.chain(forward).chain(api_server.iter().copied()).chain(kubelet).collect();
     if !numbers.is_empty() {
         let ports = numbers.into_iter().map(|number| port("TCP", number)).collect();
         rules.push(NetworkPolicyEgressRule { ports: Some(ports), to: None });
@@ -87,10 +90,13 @@ fn outlet(plan: &Plan, role: Role) -> Vec<NetworkPolicyEgressRule> {
     rules
 }
 
+fn stated_port(address: &str) -> Option<u16> {
+    address.parse::<http::Uri>().ok()?.port_u16()
+}
+
 /// The port of an address, or that of its scheme.
 fn port_of(address: &str) -> Option<u16> {
-    let address: http::Uri = address.parse().ok()?;
-    address.port_u16().or(match address.scheme_str()? {
+    stated_port(address).or(match address.parse::<http::Uri>().ok()?.scheme_str()? {
         "http" => Some(80),
         "https" => Some(443),
         _ => None,

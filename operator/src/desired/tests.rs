@@ -95,6 +95,11 @@ fn the_spool_of_an_agent_is_a_folder_of_its_node() {
 }
 
 #[test]
+fn a_gateway_that_forwards_is_given_what_it_shows_and_a_way_out() {
+    golden("region");
+}
+
+#[test]
 fn everything_wrong_is_told_at_once() {
     golden("invalid");
 }
@@ -115,7 +120,7 @@ fn the_same_resource_makes_the_same_objects() {
 fn a_changed_configuration_gets_a_new_config_map_and_rolls_its_own_role_alone() {
     let mut resource = read("smallest");
     let before = desired(&checked(&resource).unwrap());
-    resource.spec.clickhouse.database = "other".to_owned();
+    resource.spec.clickhouse.as_mut().unwrap().database = "other".to_owned();
     let after = desired(&checked(&resource).unwrap());
     let changed: BTreeSet<_> =
         after.iter().filter(|child| !before.contains(child)).map(|child| (child.kind, child.role)).collect();

@@ -19,6 +19,7 @@ pub(super) fn of(input: &Input<'_>, applied: Option<i64>) -> Vec<Fact> {
         config_valid(input, applied),
         way::reachable(input),
     ];
+    facts.extend(way::forward_reachable(input));
     facts.extend(access(input));
     if is_stalled {
         facts.push(Fact { type_: condition::STALLED, status: "True", ..ready });

@@ -5,7 +5,7 @@ use crds::{
     config::{self, CollectorConfig, Role},
     v1alpha1::{
         Agent, Auth, Authority, ClickHouse, ClickStackCollectorSpec, ClientTls, Cluster, ContainerLogs, Forward,
-        Gateway, HostMetrics, KubeletMetrics, Otlp,
+        ForwardTo, Gateway, HostMetrics, KubeletMetrics, Otlp,
     },
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -28,12 +28,16 @@ pub(super) fn gateway(name: &str, namespace: &str, spec: &ClickStackCollectorSpe
     let mut mounts = Mounts::default();
     let spool = gateway.spool.as_ref().map(|wanted| {
         let tls = wanted.siblings.as_ref().and_then(|siblings| siblings.tls.as_ref());
-        let tls = tls.map(|tls| client_tls("sibling", tls, &mut mounts));
-        let siblings = config::Forward { tls, ..gateways(name, namespace, spec, &mut mounts) };
-        spool::of_collector(wanted.size, Some(siblings))
+        // What is forwarded is in no blocks that a sibling could store.
+        let siblings = gateway.forward_to.is_none().then(|| {
+            let tls = tls.map(|tls| client_tls("sibling", tls, &mut mounts));
+            config::Forward { tls, ..gateways(name, namespace, spec, &mut mounts) }
+        });
+        spool::of_collector(wanted.size, siblings)
     });
     let config = CollectorConfig {
-        clickhouse: Some(destination(&spec.clickhouse, &mut mounts)),
+        clickhouse: spec.clickhouse.as_ref().map(|clickhouse| destination(clickhouse, &mut mounts)),
+        forward: gateway.forward_to.as_ref().map(|wanted| forward_to(wanted, &mut mounts)),
         receivers: receivers(gateway.otlp.as_ref(), gateway.auth.as_ref(), &mut mounts),
         blocks: gateway.blocks.unwrap_or_default(),
         spool,
@@ -135,11 +139,20 @@ fn gateways(name: &str, namespace: &str, spec: &ClickStackCollectorSpec, mounts:
         spec.gateway.as_ref().and_then(|gateway| gateway.otlp.as_ref()).is_some_and(|otlp| otlp.tls.is_some());
     let scheme = if is_secure { "https" } else { "http" };
     let host = names::host(&names::gateway_pods(name), namespace);
-    let token_file = shown_token(spec).map(|token| {
-        let referent = Referent::Secret(token.secret_name.clone());
-        format!("{}/token", mounts.add("gateway-token", referent, &[(&token.key, "token")]))
-    });
+    let token = shown_token(spec);
+    let token_file = token.map(|token| mounts.token("gateway-token", &token.secret_name, &token.key));
     config::Forward { token_file, ..config::Forward::to(format!("{scheme}://{host}:4317")) }
+}
+
+/// To gateways of somebody else.
+fn forward_to(wanted: &ForwardTo, mounts: &mut Mounts) -> config::Forward {
+    let mut forward = config::Forward::to(&wanted.endpoint);
+    forward.timeout = wanted.timeout.unwrap_or(forward.timeout);
+    forward.retry_for = wanted.retry_for.unwrap_or(forward.retry_for);
+    forward.tls = wanted.tls.as_ref().map(|tls| client_tls("forward", tls, mounts));
+    let token = wanted.auth.as_ref().map(|auth| &auth.token);
+    forward.token_file = token.map(|token| mounts.token(Mount::TOKEN, &token.secret_name, &token.key));
+    forward
 }
 
 fn container_logs(wanted: &ContainerLogs) -> config::ContainerLogs {
@@ -277,6 +290,11 @@ impl Mounts {
         let files = files.iter().map(|(key, file)| ((*key).to_owned(), (*file).to_owned())).collect();
         self.0.push(Mount { name: name.to_owned(), directory: directory.clone(), referent, files });
         directory
+    }
+
+    fn token(&mut self, name: &str, secret: &str, key: &str) -> String {
+        let directory = self.add(name, Referent::Secret(secret.to_owned()), &[(key, "token")]);
+        format!("{directory}/token")
     }
 
     fn authority(&mut self, name: &str, authority: &Authority) -> String {

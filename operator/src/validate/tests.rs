@@ -112,6 +112,20 @@ fn problems_of_the_file_are_told_in_the_words_of_the_spec() {
             "spec.gateway.auth.oidc",
         ),
         ("{clickhouse: {endpoint: 'http://c'}, gateway: {}, agent: {forward: {tls: {}}}}", "spec.agent.forward.tls"),
+        ("{gateway: {}}", "spec.clickhouse"),
+        (
+            "{clickhouse: {endpoint: 'http://c'}, gateway: {forwardTo: {endpoint: 'http://g'}}}",
+            "spec.gateway.forwardTo",
+        ),
+        ("{gateway: {forwardTo: {endpoint: 'g:4317'}}}", "spec.gateway.forwardTo.endpoint"),
+        ("{gateway: {forwardTo: {endpoint: 'http://g', tls: {}}}}", "spec.gateway.forwardTo.tls"),
+        ("{gateway: {forwardTo: {endpoint: 'http://g', timeout: 0s}}}", "spec.gateway.forwardTo.timeout"),
+        ("{gateway: {forwardTo: {endpoint: 'http://g'}, spool: {size: 1Mi}}}", "spec.gateway.spool.size"),
+        ("{gateway: {forwardTo: {endpoint: 'http://g'}, blocks: {}}}", "spec.gateway.blocks"),
+        (
+            "{gateway: {forwardTo: {endpoint: 'http://g'}, spool: {size: 1Gi, siblings: {}}}}",
+            "spec.gateway.spool.siblings",
+        ),
     ] {
         assert_eq!(problems(spec), [field], "{spec}");
     }

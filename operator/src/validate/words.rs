@@ -3,9 +3,10 @@
 use crds::{config::Role, problem::Problem};
 
 /// Fields of the file that stand elsewhere in the spec; the first that fits is taken.
-const MOVED: [(&str, &str); 18] = [
-    ("forward.tls.caFile", "{role}.forward.tls.ca"),
-    ("forward.tls.certFile", "{role}.forward.tls.clientCertificate"),
+const MOVED: [(&str, &str); 19] = [
+    ("forward.tls.caFile", "{forward}.tls.ca"),
+    ("forward.tls.certFile", "{forward}.tls.clientCertificate"),
+    ("forward", "{forward}"),
     ("spool.siblings.tls.caFile", "{role}.spool.siblings.tls.ca"),
     ("spool.siblings.tls.certFile", "{role}.spool.siblings.tls.clientCertificate"),
     ("clickhouse.tls.caFile", "clickhouse.tls.ca"),
@@ -27,8 +28,19 @@ const MOVED: [(&str, &str); 18] = [
 pub(super) fn of_the_spec(role: Role, problem: Problem) -> Problem {
     let moved = MOVED.iter().find_map(|(from, to)| Some((problem.field.strip_prefix(from)?, to)));
     let field = match moved {
-        Some((rest, to)) => format!("spec.{}{rest}", to.replace("{role}", role.as_str())),
+        Some((rest, to)) => {
+            format!("spec.{}{rest}", to.replace("{forward}", forward(role)).replace("{role}", role.as_str()))
+        }
         None => format!("spec.{}.{}", role.as_str(), problem.field),
     };
     Problem { field, ..problem }
+}
+
+/// What a role says of the gateways it sends to.
+const fn forward(role: Role) -> &'static str {
+    match role {
+        Role::Gateway => "gateway.forwardTo",
+        Role::Agent => "agent.forward",
+        Role::Cluster => "cluster.forward",
+    }
 }

@@ -80,5 +80,5 @@ fn the_worst_is_told_and_keeps_its_beginning() {
     assert_eq!(kind(&reach), Some(Kind::AuthFailed));
     reach.answered(None);
     reach.schema(None);
-    assert_eq!(*reach.told().borrow(), Destination { schema: Schema::Current, trouble: None });
+    assert_eq!(*reach.told().borrow(), Destination { schema: Schema::Current, ..Destination::default() });
 }

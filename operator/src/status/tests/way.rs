@@ -1,14 +1,20 @@
 //! ClickHouse as the gateways see it, in the conditions.
 
-use crds::destination::{Destination, Kind, Schema, Trouble as Told};
+use crds::destination::{Destination, Kind, Schema, Server, Trouble as Told};
 
 use super::*;
 use crate::{plan::Mount, references::Referent};
 
+mod forward;
+
 fn told_by(pod: &str, schema: Schema, kind: Option<Kind>) -> Way {
+    told_of(Server::ClickHouse, pod, schema, kind)
+}
+
+fn told_of(server: Server, pod: &str, schema: Schema, kind: Option<Kind>) -> Way {
     let trouble =
         kind.map(|kind| Told { kind, code: Some(516), message: "it says no".to_owned(), since: 1_767_225_600 });
-    Way { pod: pod.to_owned(), word: Word::Says(Destination { schema, trouble }) }
+    Way { pod: pod.to_owned(), word: Word::Says(Destination { server, schema, trouble }) }
 }
 
 fn with(ways: Vec<Way>, ready: i32) -> Status {
@@ -67,8 +73,8 @@ fn a_gateway_that_was_never_let_in_says_why_it_is_not_ready_and_where_to_look() 
 fn an_operator_that_has_just_begun_says_what_was_said_until_gateways_have_told() {
     let asked = |word| vec![told_by("a", Schema::Current, None), Way { pod: "b".to_owned(), word }];
     let outage = vec![told_by("b", Schema::Current, Some(Kind::Unreachable))];
-    for before in [with(asked(Word::Says(Destination { schema: Schema::Current, trouble: None })), 2), with(outage, 2)]
-    {
+    let reached = Word::Says(Destination { schema: Schema::Current, ..Destination::default() });
+    for before in [with(asked(reached), 2), with(outage, 2)] {
         assert_eq!(after(Some(&before), asked(Word::NotYet), 2), before);
         let later = after(Some(&before), asked(Word::Silent), 2);
         assert_eq!(told(&later, "ClickHouseReachable").unwrap().0, "True");

@@ -1,0 +1,68 @@
+use super::*;
+
+fn answered(status: Status) -> Failure {
+    status.into()
+}
+
+/// google.rpc.Status { code: 14, details: [RetryInfo { retry_delay: 1.5 s }] }
+fn patience() -> bytes::Bytes {
+    let delay = prost_types::Duration { seconds: 1, nanos: 500_000_000 };
+    let mut info = vec![0x0a];
+    prost::Message::encode_length_delimited(&delay, &mut info).unwrap();
+    let any = prost_types::Any { type_url: "type.googleapis.com/google.rpc.RetryInfo".into(), value: info };
+    let mut status = vec![0x08, 14, 0x1a];
+    prost::Message::encode_length_delimited(&any, &mut status).unwrap();
+    status.into()
+}
+
+#[test]
+fn only_the_gateways_own_word_is_for_good() {
+    let details = bytes::Bytes::from_static(b"\x08\x08");
+    let too_large = answered(Status::with_details(Code::ResourceExhausted, "too large", details));
+    assert_eq!(too_large.outcome(), Outcome::TooLarge);
+    assert!(matches!(answered(Status::invalid_argument("bad")).outcome(), Outcome::Reject(_)));
+    for code in [
+        Code::Unavailable,
+        Code::Unknown,
+        Code::Internal,
+        Code::Unauthenticated,
+        Code::Unimplemented,
+        Code::ResourceExhausted,
+    ] {
+        assert!(answered(Status::new(code, "a proxy")).outcome().is_retry(), "{code:?}");
+    }
+}
+
+#[test]
+fn the_gateways_delay_is_read_from_its_details() {
+    assert_eq!(codec::retry_delay(&patience()), Some(Duration::from_millis(1_500)));
+    assert_eq!(codec::retry_delay(b""), None);
+}
+
+#[test]
+fn a_person_is_told_where_to_look() {
+    let busy = answered(Status::with_details(Code::Unavailable, "not stored yet", patience()));
+    assert!(busy.is_patience());
+    let unreadable = TokenError::Empty("/etc/token".into());
+    let broken = answered(Status::from_error(Box::new(std::io::Error::from(std::io::ErrorKind::ConnectionReset))));
+    let files = answered(Status::from_error(Box::new(TlsError::Empty("/etc/ca.crt".into()))));
+    for (failure, kind, words) in [
+        (busy, Kind::InsertsFail, "Unavailable: not stored yet"),
+        (
+            answered(Status::unauthenticated("send a valid token")),
+            Kind::AuthFailed,
+            "Unauthenticated: send a valid token",
+        ),
+        (answered(Status::permission_denied("no")), Kind::AccessDenied, "PermissionDenied: no"),
+        (answered(Status::unimplemented("x".repeat(9999))), Kind::Unreachable, "Unimplemented: xxx"),
+        (Failure::from(unreadable), Kind::Credentials, "/etc/token holds no token"),
+        (files, Kind::Credentials, "/etc/ca.crt holds no certificate"),
+        (broken, Kind::Unreachable, "no answer: "),
+        (Failure::Timeout(Duration::from_secs(4)), Kind::Unreachable, "no answer within 4s"),
+        (Failure::NoAddress, Kind::Unreachable, "no address"),
+    ] {
+        let told = failure.to_string();
+        assert_eq!(failure.kind(), kind, "{told}");
+        assert!(told.contains(words) && told.len() < 300, "{told}");
+    }
+}
