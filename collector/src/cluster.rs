@@ -1,4 +1,5 @@
-//! What the API server tells and keeps: the pods of this node, and the lease by which one of several collectors acts.
+//! What the API server tells and keeps: the pods of this node, objects of all kinds, and the lease by which one of several
+//! collectors acts.
 //!
 //! Comes in: one watch, of the pods of one node. Goes out: what a pod says of the telemetry that comes from it. Kept is
 //! what is asked for, and not the pod. Must not hold anybody up for ever: while nothing is known, nothing is said.
@@ -14,16 +15,18 @@ use tokio::sync::watch as watch_channel;
 pub mod answers;
 mod attributes;
 mod client;
+pub mod follow;
 pub mod lease;
 mod metrics;
 mod pod;
 mod resources;
 mod watch;
 
-pub use attributes::{Known, Rules, Run};
+pub use attributes::{Known, Rules, Run, image, owners};
 pub use client::{Api, ClientError};
 pub use lease::{Lease, Term};
-pub use metrics::{LeaseMetrics, Metrics};
+pub use metrics::{FollowMetrics, LeaseMetrics, Metrics};
+pub use pod::{Metadata, Owner};
 pub use resources::{Amount, Reserved};
 pub use watch::Watch;
 

@@ -17,6 +17,7 @@ pub mod handover;
 pub mod making;
 pub mod measurements;
 pub mod pattern;
+pub mod quantity;
 pub mod record;
 pub mod rfc3339;
 pub mod signal;

@@ -28,6 +28,7 @@ use shares::Shares;
 pub mod auth;
 mod body;
 pub mod cluster_events;
+pub mod cluster_metrics;
 pub mod container_logs;
 pub mod cors;
 pub mod deliver;

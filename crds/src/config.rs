@@ -28,7 +28,7 @@ mod spool;
 pub use check::{clickhouse_endpoint_problem, database_problem, receivers::is_safe_issuer};
 pub use clickhouse::{ClickHouse, Retention};
 pub use client::ClientTls;
-pub use cluster::ClusterEvents;
+pub use cluster::{ClusterEvents, ClusterMetrics};
 pub use container_logs::{ContainerLogs, Namespaces, StartAt};
 pub use host_metrics::HostMetrics;
 pub use kubelet_metrics::KubeletMetrics;

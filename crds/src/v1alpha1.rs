@@ -27,7 +27,7 @@ mod workload;
 
 pub use agent::{Agent, ContainerLogs, Forward, HostMetrics, KubeletMetrics};
 pub use clickhouse::{ClickHouse, Credentials};
-pub use cluster::{Cluster, ClusterEvents};
+pub use cluster::{Cluster, ClusterEvents, ClusterMetrics};
 pub use forward_to::{ForwardAuth, ForwardTo};
 pub use gateway::Gateway;
 pub use ingress::Ingress;

@@ -14,7 +14,7 @@ use tests::wait::eventually;
 use crate::rights::started;
 
 const WITHIN: Duration = Duration::from_secs(60);
-const RESOURCE: &str = "
+pub const RESOURCE: &str = "
 apiVersion: clickstack.io/v1alpha1
 kind: ClickStackCollector
 metadata: {name: main, namespace: default}
@@ -39,7 +39,7 @@ fn happen(cluster: &Cluster, names: &[&str]) {
 }
 
 /// The operator's own document, for a collector that runs here and not in a pod.
-async fn config(server: &ApiServer) -> CollectorConfig {
+pub async fn config(server: &ApiServer) -> CollectorConfig {
     let cluster = server.cluster(User::Admin);
     let maps = || cluster.json(&["configmaps", "--selector", "app.kubernetes.io/component=cluster"]);
     let text = eventually("there is a configuration", WITHIN, async || {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod cluster_events;
+mod cluster_metrics;
 mod converges;
 mod examples;
 mod forwards;

@@ -176,7 +176,7 @@ impl Running {
 }
 
 /// The controllers above a pod, each by the name of its attribute, the nearest first.
-fn owners(metadata: &Metadata) -> Vec<(&'static str, String)> {
+pub fn owners(metadata: &Metadata) -> Vec<(&'static str, String)> {
     let Some(owner) = metadata.owner_references.iter().find(|owner| owner.controller) else { return Vec::new() };
     let name = owner.name.clone();
     match owner.kind.as_str() {
@@ -224,7 +224,7 @@ fn volumes(pod: &Pod) -> Vec<(String, String)> {
 }
 
 /// Name and tag of `registry:5000/team/app:1.2@sha256:…`.
-fn image(reference: &str) -> (&str, Option<&str>) {
+pub fn image(reference: &str) -> (&str, Option<&str>) {
     let name = reference.split_once('@').map_or(reference, |(name, _)| name);
     match name.rsplit_once(':') {
         Some((before, tag)) if !tag.contains('/') => (before, Some(tag)),

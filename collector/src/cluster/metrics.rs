@@ -1,7 +1,8 @@
-//! What is counted of the watch. Comes in: events of it. Goes out: metrics.
+//! What is counted of watches and of the lease. Comes in: events of them. Goes out: metrics.
 
 use prometheus_client::{
-    metrics::{counter::Counter, gauge::Gauge},
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
 
@@ -72,5 +73,42 @@ impl LeaseMetrics {
 
     pub(super) fn failed(&self) {
         self.failures.inc();
+    }
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Kind {
+    kind: &'static str,
+}
+
+/// Counters of the kinds of objects that are followed.
+#[derive(Debug, Default)]
+pub struct FollowMetrics {
+    objects: Family<Kind, Gauge>,
+    lists: Family<Kind, Counter>,
+    failures: Family<Kind, Counter>,
+}
+
+impl FollowMetrics {
+    /// Counters, registered.
+    pub fn new(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        let own = registry.sub_registry_with_prefix("clickstack_collector_cluster");
+        own.register("objects", "Objects that are known", metrics.objects.clone());
+        own.register("lists", "Pages of lists that were asked for", metrics.lists.clone());
+        own.register("failures", "Lists and watches that failed", metrics.failures.clone());
+        metrics
+    }
+
+    pub(super) fn objects(&self, kind: &'static str, count: usize) {
+        self.objects.get_or_create(&Kind { kind }).set(count as i64);
+    }
+
+    pub(super) fn listed(&self, kind: &'static str) {
+        self.lists.get_or_create(&Kind { kind }).inc();
+    }
+
+    pub(super) fn failed(&self, kind: &'static str) {
+        self.failures.get_or_create(&Kind { kind }).inc();
     }
 }

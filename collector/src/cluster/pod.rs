@@ -15,22 +15,22 @@ pub(super) struct Pod {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(super) struct Metadata {
-    pub(super) name: String,
-    pub(super) namespace: String,
-    pub(super) uid: String,
-    pub(super) resource_version: String,
-    pub(super) labels: BTreeMap<String, String>,
-    pub(super) annotations: BTreeMap<String, String>,
-    pub(super) owner_references: Vec<Owner>,
+pub struct Metadata {
+    pub name: String,
+    pub namespace: String,
+    pub uid: String,
+    pub resource_version: String,
+    pub labels: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
+    pub owner_references: Vec<Owner>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(super) struct Owner {
-    pub(super) kind: String,
-    pub(super) name: String,
-    pub(super) controller: bool,
+pub struct Owner {
+    pub kind: String,
+    pub name: String,
+    pub controller: bool,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -4,6 +4,7 @@
 //! containers has one: otherwise nobody limits the sum. An amount that is not understood is none.
 
 use super::pod::{Amounts, Pod, Resources, Spec};
+use crate::quantity;
 
 /// Processors in billionths, and bytes; none where nothing is said.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -55,31 +56,9 @@ fn running(spec: &Spec) -> impl Iterator<Item = Reserved> {
     spec.containers.iter().chain(beside).map(|one| Reserved::of(&one.resources))
 }
 
-/// `1.5`, `500m`, `128Mi`, `1e3`, in so many parts of one; more than 0.
-/// <https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>
+/// In so many parts of one; more than 0.
 fn quantity(text: &str, parts: f64) -> Option<u64> {
-    const SUFFIXES: [(&str, f64); 15] = [
-        ("Ki", 1024.0),
-        ("Mi", 1_048_576.0),
-        ("Gi", 1_073_741_824.0),
-        ("Ti", 1_099_511_627_776.0),
-        ("Pi", 1_125_899_906_842_624.0),
-        ("Ei", 1_152_921_504_606_846_976.0),
-        ("n", 1e-9),
-        ("u", 1e-6),
-        ("m", 1e-3),
-        ("k", 1e3),
-        ("M", 1e6),
-        ("G", 1e9),
-        ("T", 1e12),
-        ("P", 1e15),
-        ("E", 1e18),
-    ];
-    let found = SUFFIXES.iter().find_map(|(suffix, factor)| Some((text.strip_suffix(suffix)?, *factor)));
-    let (number, factor) = found.unwrap_or((text, 1.0));
-    let is_plain = |letter: u8| letter.is_ascii_digit() || matches!(letter, b'.' | b'+' | b'-' | b'e' | b'E');
-    let value = number.bytes().all(is_plain).then(|| number.parse::<f64>().ok()).flatten()?;
-    let value = (value * factor * parts).round();
+    let value = (quantity::quantity(text)? * parts).round();
     (value >= 1.0 && value < u64::MAX as f64).then_some(value as u64)
 }
 

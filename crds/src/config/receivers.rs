@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    any_address, cluster::ClusterEvents, container_logs::ContainerLogs, host_metrics::HostMetrics,
+    any_address,
+    cluster::{ClusterEvents, ClusterMetrics},
+    container_logs::ContainerLogs,
+    host_metrics::HostMetrics,
     kubelet_metrics::KubeletMetrics,
 };
 use crate::quantity::Duration;
@@ -26,6 +29,9 @@ pub struct Receivers {
     /// What happens in the cluster. Absent: not read. Only the role `cluster` reads it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_events: Option<ClusterEvents>,
+    /// What there is in the cluster, and how it fares. Absent: not measured. Only the role `cluster` measures it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_metrics: Option<ClusterMetrics>,
 }
 
 /// The OTLP receiver, <https://opentelemetry.io/docs/specs/otlp/>.

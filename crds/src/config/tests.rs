@@ -231,5 +231,7 @@ fn the_role_cluster_needs_a_lease_and_something_to_read_and_others_have_neither(
         of(&format!("role: cluster\n{forward}\n{path}")),
         ["kubernetes.lease.name", "kubernetes.lease.namespace", "kubernetes.attributes"]
     );
+    let metrics = whole.replace("clusterEvents: {}", "clusterMetrics: {interval: 0s}");
+    assert_eq!(of(&format!("role: cluster\n{forward}\n{metrics}")), ["receivers.clusterMetrics.interval"]);
     assert_eq!(of(&format!("role: agent\n{forward}\n{whole}")), ["receivers.clusterEvents", "kubernetes.lease"]);
 }

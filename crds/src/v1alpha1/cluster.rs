@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Forward, PodSettings, Resources, native, workload::texts};
-use crate::config::{Limits, Shutdown};
+use crate::{
+    config::{Limits, Shutdown},
+    quantity::Duration,
+};
 
 /// Collectors that read the cluster, as a Deployment, of which one acts at a time. An empty block reads everything there
 /// is to read; otherwise what is named. The operator lets their ServiceAccount read what they ask for in all namespaces;
@@ -20,9 +23,13 @@ pub struct Cluster {
     #[serde(default = "one")]
     #[schemars(range(min = 0, max = 5))]
     pub replicas: i32,
-    /// Read Kubernetes' events of all namespaces, as log records. Present: on.
+    /// Read Kubernetes' events of all namespaces, as log records. Present: on. Absent, and `metrics` too: both are on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<ClusterEvents>,
+    /// Measure the state of pods, containers, workloads, nodes, namespaces and quotas. Present: on. Absent, and `events`
+    /// too: both are on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<ClusterMetrics>,
     /// How deliveries are passed on to gateways.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward: Option<Forward>,
@@ -57,6 +64,15 @@ pub struct Cluster {
 #[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ClusterEvents {}
+
+/// How the cluster is measured.
+#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ClusterMetrics {
+    /// Between two measurements, 1s … 1h. Absent: 30s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Duration>,
+}
 
 impl Cluster {
     /// The settings of its pods, as other roles have them. What has no field here goes into `podTemplate`.

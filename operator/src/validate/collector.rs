@@ -4,8 +4,8 @@
 use crds::{
     config::{self, CollectorConfig, Role},
     v1alpha1::{
-        Agent, Auth, Authority, ClickHouse, ClickStackCollectorSpec, ClientTls, Cluster, ContainerLogs, Forward,
-        ForwardTo, Gateway, HostMetrics, KubeletMetrics, Otlp,
+        Agent, Auth, Authority, ClickHouse, ClickStackCollectorSpec, ClientTls, Cluster, ClusterMetrics, ContainerLogs,
+        Forward, ForwardTo, Gateway, HostMetrics, KubeletMetrics, Otlp,
     },
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -66,9 +66,17 @@ pub(super) fn cluster(
     };
     let lease =
         config::Lease { name: names::role(name, Role::Cluster), namespace: namespace.to_owned(), owner: Some(owner) };
+    let is_all = cluster.events.is_none() && cluster.metrics.is_none();
+    let wanted = cluster.metrics.clone().or_else(|| is_all.then(ClusterMetrics::default));
+    let interval = config::ClusterMetrics::default().interval;
     let config = CollectorConfig {
         forward: Some(forward),
-        receivers: config::Receivers { cluster_events: Some(config::ClusterEvents {}), ..config::Receivers::default() },
+        receivers: config::Receivers {
+            cluster_events: (is_all || cluster.events.is_some()).then_some(config::ClusterEvents {}),
+            cluster_metrics: wanted
+                .map(|wanted| config::ClusterMetrics { interval: wanted.interval.unwrap_or(interval) }),
+            ..config::Receivers::default()
+        },
         kubernetes: Some(config::Kubernetes {
             cluster_name: spec.cluster_name.clone(),
             lease: Some(lease),

@@ -3,7 +3,7 @@
 use crds::{config::Role, problem::Problem};
 
 /// Fields of the file that stand elsewhere in the spec; the first that fits is taken.
-const MOVED: [(&str, &str); 19] = [
+const MOVED: [(&str, &str); 20] = [
     ("forward.tls.caFile", "{forward}.tls.ca"),
     ("forward.tls.certFile", "{forward}.tls.clientCertificate"),
     ("forward", "{forward}"),
@@ -20,6 +20,7 @@ const MOVED: [(&str, &str); 19] = [
     ("kubernetes.attributes", "{role}.kubernetesAttributes"),
     ("receivers.containerLogs", "{role}.containerLogs"),
     ("receivers.clusterEvents", "{role}.events"),
+    ("receivers.clusterMetrics", "{role}.metrics"),
     ("receivers.hostMetrics", "{role}.hostMetrics"),
     ("receivers.kubeletMetrics.caFile", "{role}.kubeletMetrics.ca"),
     ("receivers.kubeletMetrics", "{role}.kubeletMetrics"),

@@ -2,14 +2,21 @@
 //!
 //! Comes in: the whole document. Goes out: every [`Problem`] of these sections.
 
-use super::super::{CollectorConfig, Role};
+use super::{
+    super::{CollectorConfig, Role},
+    scrapes,
+};
 use crate::problem::Problem;
 
 /// The longest name of an object, and of a namespace.
 const LONGEST: [(&str, usize); 2] = [("name", 253), ("namespace", 63)];
 
 pub(super) fn problems(config: &CollectorConfig, found: &mut Vec<Problem>) {
-    let sections = [("clusterEvents", config.receivers.cluster_events.is_some())];
+    let receivers = &config.receivers;
+    let sections = [
+        ("clusterEvents", receivers.cluster_events.is_some()),
+        ("clusterMetrics", receivers.cluster_metrics.is_some()),
+    ];
     let is_cluster = config.role == Role::Cluster;
     let role = config.role.as_str();
     for (name, _) in sections.iter().filter(|(_, is_there)| *is_there && !is_cluster) {
@@ -17,7 +24,13 @@ pub(super) fn problems(config: &CollectorConfig, found: &mut Vec<Problem>) {
         found.push(Problem::new(format!("receivers.{name}"), message));
     }
     if is_cluster && !sections.iter().any(|(_, is_there)| *is_there) {
-        found.push(Problem::new("receivers", "role cluster has nothing to do; add receivers.clusterEvents: {}"));
+        found.push(Problem::new(
+            "receivers",
+            "role cluster has nothing to do; add clusterEvents: {} or clusterMetrics: {}",
+        ));
+    }
+    if let Some(metrics) = &receivers.cluster_metrics {
+        found.extend(scrapes::interval("receivers.clusterMetrics.interval", metrics.interval));
     }
     lease(config, found);
 }

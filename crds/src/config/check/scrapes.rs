@@ -40,9 +40,12 @@ fn section(field: &str, role: Role, interval: Duration, found: &mut Vec<Problem>
         let message = format!("role {} does not measure nodes; remove the section", role.as_str());
         found.push(Problem::new(field, message));
     }
+    found.extend(self::interval(&format!("{field}.interval"), interval));
+}
+
+/// Why a source cannot be read so often or so seldom, if so.
+pub(super) fn interval(field: &str, interval: Duration) -> Option<Problem> {
     let [shortest, longest] = INTERVALS;
-    if interval < shortest || interval > longest {
-        let message = format!("{interval} is outside {shortest} … {longest}");
-        found.push(Problem::new(format!("{field}.interval"), message));
-    }
+    let is_outside = interval < shortest || interval > longest;
+    is_outside.then(|| Problem::new(field, format!("{interval} is outside {shortest} … {longest}")))
 }
