@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::{Duration, Instant},
 };
@@ -39,9 +40,16 @@ pub struct Pods(Arc<Held>);
 
 #[derive(Debug, Default)]
 struct Held {
-    pods: RwLock<HashMap<String, Entry>>,
-    /// Whether all have been told once.
+    table: RwLock<Table>,
+    /// Whether all have been told once; every change wakes who waits for one.
     is_listed: watch_channel::Sender<bool>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    pods: HashMap<String, Entry>,
+    /// Who has an address now.
+    addresses: HashMap<IpAddr, String>,
 }
 
 #[derive(Debug)]
@@ -53,12 +61,19 @@ struct Entry {
 impl Pods {
     /// The pod with this identity.
     pub fn find(&self, uid: &str) -> Option<Arc<Known>> {
-        self.read().get(uid).map(|entry| Arc::clone(&entry.known))
+        self.read().pods.get(uid).map(|entry| Arc::clone(&entry.known))
+    }
+
+    /// The pod with this address, if it has it for itself and is there.
+    pub fn find_at(&self, address: IpAddr) -> Option<Arc<Known>> {
+        let table = self.read();
+        let uid = table.addresses.get(&address.to_canonical())?;
+        table.pods.get(uid).map(|entry| Arc::clone(&entry.known))
     }
 
     /// How many are known.
     pub fn count(&self) -> usize {
-        self.read().len()
+        self.read().pods.len()
     }
 
     /// Waits until all pods have been told once.
@@ -67,50 +82,85 @@ impl Pods {
         let _ = self.0.is_listed.subscribe().wait_for(|is_listed| *is_listed).await;
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, HashMap<String, Entry>> {
-        self.0.pods.read().unwrap_or_else(PoisonError::into_inner)
+    pub fn is_listed(&self) -> bool {
+        *self.0.is_listed.borrow()
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, HashMap<String, Entry>> {
-        self.0.pods.write().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until there is a pod with this address.
+    pub async fn appear(&self, address: IpAddr) {
+        let _ = self.0.is_listed.subscribe().wait_for(|_| self.find_at(address).is_some()).await;
     }
 
-    /// One pod, as the API server writes it, with all its labels.
+    fn read(&self) -> RwLockReadGuard<'_, Table> {
+        self.0.table.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Table> {
+        self.0.table.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// These, as the API server writes them, with all their labels.
     #[cfg(test)]
-    pub(crate) fn of_test(pod: &str) -> Self {
-        let (pods, rules) = (Self::default(), Rules { labels: vec!["*".to_owned()], ..Rules::default() });
+    pub(crate) fn told(pods: &[&str]) -> Self {
+        let all = Self::default();
+        all.set_all(HashMap::new(), Instant::now());
+        pods.iter().for_each(|pod| all.tell(pod));
+        all
+    }
+
+    #[cfg(test)]
+    pub(crate) fn tell(&self, pod: &str) {
+        let rules = Rules { labels: vec!["*".to_owned()], ..Rules::default() };
         let pod: pod::Pod = serde_json::from_str(pod).expect("a pod");
-        pods.set_all([(pod.identity().to_owned(), Known::of(&pod, &rules))].into(), Instant::now());
-        pods
+        self.set(pod.identity().to_owned(), Known::of(&pod, &rules));
     }
 
     fn set(&self, uid: String, known: Known) {
-        let entry = Entry { known: Arc::new(known), gone: None };
-        self.write().insert(uid, entry);
+        self.write().insert(uid, known);
+        self.0.is_listed.send_modify(|_| {});
     }
 
     fn remove(&self, uid: &str, now: Instant) {
-        if let Some(entry) = self.write().get_mut(uid) {
+        let mut table = self.write();
+        table.leave(uid);
+        if let Some(entry) = table.pods.get_mut(uid) {
             entry.gone.get_or_insert(now);
         }
-        self.forget(now);
+        table.forget(now);
     }
 
     /// These and no others are there.
     fn set_all(&self, pods: HashMap<String, Known>, now: Instant) {
-        let mut held = self.write();
-        for entry in held.iter_mut().filter(|(uid, _)| !pods.contains_key(*uid)).map(|(_, entry)| entry) {
+        let mut table = self.write();
+        for entry in table.pods.iter_mut().filter(|(uid, _)| !pods.contains_key(*uid)).map(|(_, entry)| entry) {
             entry.gone.get_or_insert(now);
         }
-        held.extend(pods.into_iter().map(|(uid, known)| (uid, Entry { known: Arc::new(known), gone: None })));
-        drop(held);
-        self.forget(now);
+        table.addresses.clear();
+        for (uid, known) in pods {
+            table.insert(uid, known);
+        }
+        table.forget(now);
+        drop(table);
         self.0.is_listed.send_replace(true);
     }
+}
 
-    fn forget(&self, now: Instant) {
+impl Table {
+    fn insert(&mut self, uid: String, known: Known) {
+        self.leave(&uid);
+        let addresses = known.addresses.iter().filter_map(|address| address.parse().ok());
+        self.addresses.extend(addresses.map(|address| (address, uid.clone())));
+        self.pods.insert(uid, Entry { known: Arc::new(known), gone: None });
+    }
+
+    /// Its addresses may be another's from now on, even while it is still known.
+    fn leave(&mut self, uid: &str) {
+        self.addresses.retain(|_, owner| owner != uid);
+    }
+
+    fn forget(&mut self, now: Instant) {
         let is_kept = |entry: &Entry| entry.gone.is_none_or(|gone| now.saturating_duration_since(gone) < REMEMBER);
-        self.write().retain(|_, entry| is_kept(entry));
+        self.pods.retain(|_, entry| is_kept(entry));
     }
 }
 

@@ -5,6 +5,7 @@
 //! never passes it. Must not decide anything about rows.
 
 use std::{
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -22,6 +23,7 @@ use crate::{
 };
 
 use body::Message;
+use local_pods::LocalPods;
 use pool::Pool;
 use shares::Shares;
 
@@ -37,6 +39,7 @@ pub mod host_metrics;
 pub mod inflate;
 pub mod kubelet_metrics;
 pub mod listener;
+pub mod local_pods;
 pub mod otlp_grpc;
 pub mod otlp_http;
 pub mod otlp_json;
@@ -69,6 +72,9 @@ pub struct Intake {
     /// Largest request, in bytes, after decompression.
     request_limit: usize,
     metrics: Arc<Pipeline>,
+    /// What is known of senders, where they are asked for, and who this one is.
+    local_pods: Option<LocalPods>,
+    sender: Option<IpAddr>,
     pool: Pool,
     /// Large bodies unpacked at once: one for each core, since what a decoder holds besides its output is not
     /// admitted.
@@ -110,7 +116,14 @@ impl Intake {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let unfolding = Arc::new(Semaphore::new(cores));
         let shares = Shares::of_all(budget.clone(), ahead.clone(), request_limit);
-        Self { deliveries, shares, budget, ahead, request_limit, metrics, pool: Pool::default(), unfolding }
+        let (local_pods, sender, pool) = (None, None, Pool::default());
+        Self { deliveries, shares, budget, ahead, request_limit, metrics, local_pods, sender, pool, unfolding }
+    }
+
+    /// Tells of requests what is known of the pods they come from.
+    #[must_use]
+    pub fn knowing(self, local_pods: Option<LocalPods>) -> Self {
+        Self { local_pods, ..self }
     }
 
     /// The same for the sender of a request, who leaves room for others.
@@ -120,6 +133,7 @@ impl Intake {
         if let Some(listener::Peer(address)) = request.extensions().get() {
             let share = self.shares.of(*address);
             (intake.budget, intake.ahead) = (share.held, share.ahead);
+            intake.sender = Some(*address);
         }
         intake
     }
@@ -127,6 +141,10 @@ impl Intake {
     /// Hands on a request and waits for its outcome.
     async fn deliver(&self, signal: Signal, transport: Transport, message: Message) -> Outcome {
         let begin = Instant::now();
+        let message = match &self.local_pods {
+            Some(pods) => pods.tell(message, self.sender, self.request_limit).await,
+            None => message,
+        };
         let (ack, answer) = Ack::new(message.permit);
         let delivery = Delivery { signal, body: message.body, transport, ack, turn: message.turn, kept: None };
         // A line that is gone has dropped the delivery, and dropping it answers "retry".

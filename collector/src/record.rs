@@ -7,6 +7,7 @@ pub mod cut;
 pub mod json;
 mod log;
 mod point;
+pub mod resource;
 mod span;
 pub mod text;
 pub mod value;

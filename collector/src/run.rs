@@ -63,7 +63,8 @@ pub async fn run(settings: Settings) -> Result<()> {
         let (deliveries, budget, stopping) = (line.deliveries.clone(), budget.clone(), draining.clone());
         Sources::new(&settings, &deliver::Outlet { deliveries, budget, stopping }, &mut registry)?
     };
-    let intake = Intake::new(line.deliveries, budget, ahead, settings.request_limit, metrics);
+    let local_pods = sources.local_pods(&settings, &mut registry);
+    let intake = Intake::new(line.deliveries, budget, ahead, settings.request_limit, metrics).knowing(local_pods);
     let mut admin = start_admin(&settings, health, registry).await?;
     let mut sockets = start_sockets(&settings, intake, line.handovers, draining).await?;
     sources.start(&settings, &mut sockets)?;

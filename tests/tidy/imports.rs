@@ -10,6 +10,7 @@ const PURE: &[&str] = &[
     "columns",
     "insert/verdict",
     "measurements",
+    "record/resource",
     "rfc3339",
     "receive/otlp_json",
     "receive/cluster_events/record",

@@ -24,6 +24,11 @@ pub struct Rules {
 /// What is kept of a pod.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Known {
+    pub namespace: String,
+    pub name: String,
+    pub uid: String,
+    /// Which it alone has: none of a pod in the network of its node, nor of one that has ended.
+    pub addresses: Vec<String>,
     /// Of everything that comes from the pod, but for what the path of its log says.
     attributes: Vec<Attribute>,
     /// Of what the pod and its owners are called, the name a service has.
@@ -44,6 +49,8 @@ pub enum Run {
     Restart(u32),
     /// The one that was made at this time, in nanoseconds since the Unix epoch.
     MadeAt(u64),
+    /// The one that runs.
+    Now,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -94,6 +101,10 @@ impl Known {
             add("service.namespace", &pod.metadata.namespace);
         }
         Self {
+            namespace: pod.metadata.namespace.clone(),
+            name: name.clone(),
+            uid: pod.identity().to_owned(),
+            addresses: addresses(pod),
             service: (!says("service.name")).then_some(service),
             version: if says("service.version") { Some(String::new()) } else { label("app.kubernetes.io/version") },
             has_instance: says("service.instance.id"),
@@ -102,6 +113,11 @@ impl Known {
             volumes: volumes(pod),
             attributes,
         }
+    }
+
+    /// The name of its container, where it has but one.
+    pub fn only_container(&self) -> Option<&str> {
+        if let [only] = &self.containers[..] { Some(&only.name) } else { None }
     }
 
     /// Everything that is said of the pod itself.
@@ -170,9 +186,15 @@ impl Running {
     fn is(&self, run: Run) -> bool {
         match run {
             Run::Restart(count) => self.restarts == count,
+            Run::Now => self.made.is_some(),
             Run::MadeAt(time) => self.made.as_ref().is_some_and(|made| made.contains(&time)),
         }
     }
+}
+
+fn addresses(pod: &Pod) -> Vec<String> {
+    let is_its_own = !pod.spec.host_network && !matches!(pod.status.phase.as_str(), "Succeeded" | "Failed");
+    pod.status.pod_ips.iter().filter(|_| is_its_own).map(|address| address.ip.clone()).collect()
 }
 
 /// The controllers above a pod, each by the name of its attribute, the nearest first.

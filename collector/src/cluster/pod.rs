@@ -37,6 +37,7 @@ pub struct Owner {
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Spec {
     pub(super) node_name: String,
+    pub(super) host_network: bool,
     pub(super) containers: Vec<Container>,
     pub(super) init_containers: Vec<Container>,
     /// Of the pod as a whole, where it says so.
@@ -82,8 +83,17 @@ pub(super) struct Volume {
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Status {
     pub(super) start_time: Option<String>,
+    pub(super) phase: String,
+    #[serde(rename = "podIPs")]
+    pub(super) pod_ips: Vec<Address>,
     pub(super) container_statuses: Vec<ContainerStatus>,
     pub(super) init_container_statuses: Vec<ContainerStatus>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Address {
+    pub(super) ip: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

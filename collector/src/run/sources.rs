@@ -16,6 +16,7 @@ use crate::{
         deliver::Outlet,
         host_metrics::Host,
         kubelet_metrics::Kubelet,
+        local_pods::{self, LocalPods},
         scrape::{self, Scraper},
     },
     settings::Settings,
@@ -23,6 +24,7 @@ use crate::{
 
 /// Sources, before they run.
 pub(super) struct Sources {
+    pods: Option<Pods>,
     logs: Option<Receiver>,
     host: Option<Scraper>,
     cluster: Option<Cluster>,
@@ -42,7 +44,7 @@ impl Sources {
             metrics: Arc::new(container_logs::Metrics::new(registry)),
             pods: pods.clone(),
         });
-        let kubelet = receivers.kubelet_metrics.as_ref().and_then(|_| kubelet(settings, pods));
+        let kubelet = receivers.kubelet_metrics.as_ref().and_then(|_| kubelet(settings, pods.clone()));
         // Counted together, by receiver.
         let metrics =
             (receivers.host_metrics.is_some() || kubelet.is_some()).then(|| Arc::new(scrape::Metrics::new(registry)));
@@ -54,7 +56,13 @@ impl Sources {
         let kubelet = receivers.kubelet_metrics.as_ref().zip(kubelet);
         let kubelet = kubelet.and_then(|(config, kubelet)| Some((scraper(config.interval)?, kubelet)));
         let cluster = Cluster::new(settings, outlet, registry)?;
-        Ok(Self { logs, host, kubelet, cluster })
+        Ok(Self { pods, logs, host, kubelet, cluster })
+    }
+
+    /// The pods of the node as senders, where they are asked for.
+    pub(super) fn local_pods(&self, settings: &Settings, registry: &mut Registry) -> Option<LocalPods> {
+        let pods = self.pods.clone()?;
+        Some(LocalPods::new(pods, settings.node.clone(), local_pods::Metrics::new(registry)))
     }
 
     pub(super) fn start(self, settings: &Settings, tasks: &mut JoinSet<()>) -> Result<()> {

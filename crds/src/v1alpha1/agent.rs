@@ -35,9 +35,10 @@ pub struct Agent {
     /// chart's `podReaders` does. With kubernetesAttributes, also in relation to limits and requests, by workload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubelet_metrics: Option<KubeletMetrics>,
-    /// Ask the API server for the pods of the node, and add what they say to their container logs: workload, service,
-    /// image, and the labels and annotations named here. Present: on. The operator lets the agents' ServiceAccount list and
-    /// watch the pods of all namespaces; one that is limited to namespaces cannot, and the chart's `podReaders` does.
+    /// Ask the API server for the pods of the node, and add what they say to their container logs and to the OTLP they send
+    /// to their agent: workload, service, image, and the labels and annotations named here. Present: on. The operator lets
+    /// the agents' ServiceAccount list and watch the pods of all namespaces; one that is limited to namespaces cannot, and
+    /// the chart's `podReaders` does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubernetes_attributes: Option<KubernetesAttributes>,
     /// How deliveries are passed on to gateways.

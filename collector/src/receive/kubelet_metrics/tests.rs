@@ -162,7 +162,7 @@ fn a_summary_says_what_node_pod_container_and_volume_use() {
 }
 
 fn pod(text: &str) -> Pods {
-    Pods::of_test(text)
+    Pods::told(&[text])
 }
 
 #[test]
