@@ -2,12 +2,15 @@
 
 use std::net::SocketAddr;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
 /// Makes agents, gateways and their like of every ClickStackCollector, and says what is true of them.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "clickstack-operator", version)]
 pub struct Args {
+    /// What to do instead of looking after resources.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// Namespace to look after; repeat for several. None: all namespaces.
     #[arg(long = "namespace", env = "WATCH_NAMESPACES", value_delimiter = ',', value_name = "NAMESPACE")]
     pub namespaces: Vec<String>,
@@ -35,6 +38,18 @@ pub struct Args {
     /// Form of the log lines on standard error.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Ask a running operator whether it is ready, and end with 0 when it says so.
+    Check {
+        /// Host and port of its /ready.
+        address: String,
+        /// How long to ask, in seconds.
+        #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+        within: u64,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

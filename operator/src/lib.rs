@@ -9,6 +9,7 @@
 //! name a Kubernetes client; nothing reads the raw spec after `validate`; `spec` is never written.
 
 pub mod args;
+pub mod check;
 pub mod run;
 pub mod watch;
 

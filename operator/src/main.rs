@@ -1,9 +1,14 @@
 //! Flags in, exit code out. Must not contain logic.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
-use operator::{args::Args, error::chain, run, telemetry};
+use operator::{
+    args::{Args, Command},
+    check,
+    error::chain,
+    run, telemetry,
+};
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -15,6 +20,15 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if let Some(Command::Check { address, within }) = args.command {
+        return match runtime.block_on(check::check(&address, Duration::from_secs(within))) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                tracing::error!(address, error = chain(&error), "the operator is not ready");
+                ExitCode::FAILURE
+            }
+        };
+    }
     match runtime.block_on(run::run(args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -70,7 +70,12 @@ impl ApiServer {
         .await?;
         let definition = crate::repository().join("helm/crds").display().to_string();
         cluster.kubectl(&["apply", "--server-side", "-f", &definition])?;
-        cluster.kubectl(&["wait", "--for=condition=Established", "crd/clickstackcollectors.clickstack.io"])?;
+        // Again, since kubectl gives up at once on a definition that has no conditions yet.
+        let established = ["wait", "--for=condition=Established", "crd/clickstackcollectors.clickstack.io"];
+        eventually("the definition is established", READY_WITHIN, async || {
+            cluster.kubectl(&established).map(drop).map_err(|error| format!("{error:#}"))
+        })
+        .await?;
         Ok(server)
     }
 

@@ -2,7 +2,7 @@
 //! is about.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use crate::apiserver::{ApiServer, User};
@@ -60,6 +60,11 @@ impl Operator {
         Ok(self.http.get(&format!("http://{}/metrics", self.admin)).await?.text())
     }
 
+    /// Where it is probed.
+    pub const fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }
@@ -71,6 +76,12 @@ impl Operator {
         anyhow::ensure!(status.success(), "{status}\n{}", self.process.log_tail());
         Ok(())
     }
+}
+
+/// How its own binary ends that asks whether one is ready at `address`, for so many seconds.
+pub fn check(address: SocketAddr, within: &str) -> anyhow::Result<ExitStatus> {
+    let mut command = Command::new(processes::built("operator", "clickstack-operator")?);
+    Ok(command.args(["check", &address.to_string(), "--within", within]).status()?)
 }
 
 async fn metric(http: &Http, admin: SocketAddr, name: &str) -> anyhow::Result<f64> {

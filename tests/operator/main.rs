@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod check;
 mod cluster_events;
 mod cluster_metrics;
 mod converges;
