@@ -76,3 +76,63 @@ async fn what_a_gateway_keeps_on_its_claim_outlives_its_pod_and_an_outage_of_cli
     namespace.wait_ready("90s").unwrap();
     assert_eq!(namespace.pods("gateway").unwrap().remove(0).name, gateway.name);
 }
+
+/// As `kubectl drain` does for each pod of a node.
+fn evict(namespace: &Namespace, pod: &str) {
+    let eviction =
+        format!("{{apiVersion: policy/v1, kind: Eviction, metadata: {{name: {pod}, namespace: {}}}}}", namespace.name);
+    let path = format!("/api/v1/namespaces/{}/pods/{pod}/eviction", namespace.name);
+    namespace.cluster.kubectl_with(&["create", "--raw", &path, "-f", "-"], &eviction).unwrap();
+}
+
+#[tokio::test]
+async fn gateways_evicted_and_scaled_down_in_an_outage_leave_their_rows_to_the_one_that_stays() {
+    let namespace = Namespace::create(cluster(), "e2e-siblings").unwrap();
+    let mut engine = namespace.clickhouse().await.unwrap();
+    let roles = "  gateway: {replicas: 3, spool: {size: 512Mi}}\n  networkPolicy: {}";
+    namespace.apply(&namespace.resource(&engine, roles)).unwrap();
+    namespace.wait_ready("90s").unwrap();
+
+    engine.pause().unwrap();
+    let gateways = namespace.pods("gateway").unwrap();
+    let (rows, mut ledger) = (Rows::new(&namespace.name, 1), Ledger::new(&namespace.name, Mode::ExactlyOnce));
+    for (gateway, first) in gateways.iter().zip([0, 500, 1_000]) {
+        let sender = OtlpHttp::new(&format!("http://{}:4318", gateway.address));
+        let answer = sender.send(&rows.request(first..first + 500)).await;
+        assert!(answer.is_accepted(), "{answer:?}");
+        ledger.enter(first..first + 500, &answer);
+    }
+    evict(&namespace, &gateways[0].name);
+    gone(&namespace, &gateways[0].name).await;
+    // Of those that are left, Kubernetes takes the ones that are not ready, and one that is.
+    namespace.kubectl(&["patch", "clickstackcollector", "main", "--type=merge", "-p", ONE_GATEWAY]).unwrap();
+    eventually("one of the first gateways is left", Duration::from_secs(90), async || {
+        let left = namespace.pods("gateway").map_err(|error| format!("{error:#}"))?;
+        let names: Vec<_> = left.iter().map(|pod| pod.name.as_str()).collect();
+        let is_first = |name: &str| gateways.iter().any(|gateway| gateway.name == name);
+        if names.len() == 1 && is_first(names[0]) { Ok(()) } else { Err(format!("{names:?}")) }
+    })
+    .await
+    .unwrap();
+
+    engine.resume().unwrap();
+    eventually("the rows are stored", Duration::from_secs(90), async || {
+        let account = ledger.check(&engine, "otel.otel_logs").await.map_err(|error| format!("{error:#}"))?;
+        println!("{account:?}");
+        Ok(())
+    })
+    .await
+    .unwrap();
+    namespace.wait_ready("90s").unwrap();
+}
+
+const ONE_GATEWAY: &str = r#"{"spec": {"gateway": {"replicas": 1}}}"#;
+
+async fn gone(namespace: &Namespace, pod: &str) {
+    eventually("the pod is gone", Duration::from_secs(90), async || {
+        let left = namespace.kubectl(&["get", "pods", "-o", "name"]).map_err(|error| format!("{error:#}"))?;
+        if left.contains(pod) { Err(left) } else { Ok(()) }
+    })
+    .await
+    .unwrap();
+}
