@@ -119,6 +119,12 @@ impl Ack {
         self.shared.reply.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
+    /// Whether nobody waits for the answer any more.
+    pub fn is_abandoned(&self) -> bool {
+        let reply = self.shared.reply.lock().unwrap_or_else(PoisonError::into_inner);
+        reply.as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
+
     /// Whether another part is stored, none is to be sent again, and somebody still waits for the answer. Told to
     /// send again, that sender would repeat what is stored.
     pub fn is_half_stored(&self) -> bool {

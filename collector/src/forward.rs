@@ -42,6 +42,10 @@ const IN_FLIGHT: usize = 1024;
 /// First and longest pause between two tries of one delivery.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
+/// And of one that is kept, once nobody can be waiting for it: what a gateway without a spool stores of it in part, it
+/// stores at every try.
+const LONGEST_KEPT: Duration = Duration::from_secs(30);
+
 /// Between two pings, and from a failed one to the next: two failures and their time-outs fit into ten seconds. A
 /// gateway that has much to do answers a ping in its turn.
 const PING_EVERY: Duration = Duration::from_secs(3);
@@ -77,11 +81,18 @@ impl Forwarder {
         let _ = slots.acquire_many(IN_FLIGHT as u32).await;
     }
 
-    /// As [`Self::run`], for blocks that a sibling is to store. Each is tried until it is taken, or refused for good.
+    /// As [`Self::run`], for blocks that a sibling is to store. Each is tried, `retry_for` at a time, until it is taken,
+    /// is refused for good, or is stored without.
     pub async fn hand_over(self, mut blocks: mpsc::Receiver<Handover>) {
         while let Some(Handover { body, ack }) = blocks.recv().await {
-            let outcome = self.forward_until(handover::PATH, body, true).await;
-            ack.settle(outcome);
+            while !ack.is_abandoned() {
+                let outcome = self.forward_until(handover::PATH, body.clone(), false).await;
+                if !outcome.is_retry() {
+                    ack.settle(outcome);
+                    break;
+                }
+                tracing::warn!("no sibling has taken a block yet; it is offered again");
+            }
         }
     }
 
@@ -127,7 +138,9 @@ impl Forwarder {
                 }
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(BACKOFF.1);
+            // Gateways that are away may be back at any time; only one that answers is spared.
+            let longest = if is_kept && failure.is_patience() { LONGEST_KEPT } else { BACKOFF.1 };
+            pause = (pause * 2).min(longest);
         }
     }
 

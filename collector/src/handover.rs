@@ -28,9 +28,13 @@ pub struct Handover {
 /// The longest first line: names of columns are the most of it, 20 of them.
 const HEADING: usize = 16 << 10;
 
+/// No gateway makes larger ones: as many rows as `blocks.maxRows` may say, and a delivery's beyond them; as many bytes as
+/// `blocks.maxBytes`, four times.
+const ROWS: u64 = 100_000_000;
+const RAW: usize = 4 << 30;
+
 /// What a block is.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
 pub struct Heading {
     /// `insert_deduplication_token`.
     pub token: String,
@@ -41,6 +45,8 @@ pub struct Heading {
     pub raw_bytes: usize,
     /// Names of the columns, as an insert names them.
     pub columns: String,
+    /// CRC-32 of what follows: a disk may rot, and ClickHouse's own word for that is one of many.
+    pub checksum: u32,
 }
 
 /// Why bytes are no block.
@@ -54,8 +60,10 @@ pub enum HandoverError {
     Table,
     #[error("the columns are no list of names")]
     Columns,
-    #[error("the block holds nothing")]
-    Empty,
+    #[error("the block holds nothing, or more than a block can")]
+    Size,
+    #[error("the block is not as it was made")]
+    Damaged,
 }
 
 /// The bytes of a block.
@@ -67,6 +75,7 @@ pub fn pack(block: &Block, name: Name) -> Bytes {
         rows: block.rows,
         raw_bytes: block.raw_bytes,
         columns: block.columns.as_ref().to_owned(),
+        checksum: checksum(&block.body),
     };
     let frames: usize = block.body.iter().map(Bytes::len).sum();
     // A heading is strings and numbers: JSON has a form for each of them.
@@ -92,8 +101,11 @@ pub fn open(body: &Bytes) -> Result<(Heading, Making, Bytes), HandoverError> {
         return Err(HandoverError::Columns);
     }
     let frames = body.slice(end + 1..);
-    if frames.is_empty() || heading.rows == 0 {
-        return Err(HandoverError::Empty);
+    if frames.is_empty() || !(1..=ROWS).contains(&heading.rows) || heading.raw_bytes > RAW {
+        return Err(HandoverError::Size);
+    }
+    if checksum(std::slice::from_ref(&frames)) != heading.checksum {
+        return Err(HandoverError::Damaged);
     }
     let Heading { day, rows, .. } = heading;
     let making = Making { name, table, day, deliveries: 0..=0, records: ALL_RECORDS, rows, encoder: ENCODER };
@@ -111,10 +123,16 @@ pub fn block(heading: &Heading, frames: Bytes, receipt: Receipt) -> Block {
         layout: None,
         acks: Vec::new(),
         day: heading.day,
-        deliveries: Some(receipt.making.deliveries.clone()),
+        deliveries: None,
         receipt: Some(receipt),
         room: None,
     }
+}
+
+fn checksum(frames: &[Bytes]) -> u32 {
+    let mut sum = crc32fast::Hasher::new();
+    frames.iter().for_each(|frame| sum.update(frame));
+    sum.finalize()
 }
 
 /// Whether these are names of columns and nothing else: they become a part of a statement.

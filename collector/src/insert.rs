@@ -33,6 +33,7 @@ pub use client::{Client, InsertError};
 use lanes::{Lanes, SLOTS, Slot};
 pub use login::{Login, Secret};
 pub use reach::Reach;
+use siblings::Offer;
 pub use siblings::Siblings;
 use token::Writer;
 
@@ -41,6 +42,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A block that is kept is tried until it is stored: nobody waits for it, and it must not be forgotten.
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// Before a block looks for room again whose table is full of trouble.
+const ROOM_AGAIN: Duration = Duration::from_millis(100);
 
 /// What the inserting stage needs.
 #[derive(Clone, Debug)]
@@ -71,7 +75,7 @@ impl Inserter {
             while tasks.try_join_next().is_some() {}
             let kept = block.receipt.as_ref().map(|receipt| receipt.making.name.token());
             let slot = match kept {
-                Some(_) => lanes.admit_kept(block.table, block.raw_bytes).await,
+                Some(_) => self.admit_kept(&lanes, &block).await,
                 None => lanes.admit(block.table, block.raw_bytes).await,
             };
             match slot {
@@ -79,7 +83,7 @@ impl Inserter {
                     let (inserter, token) = (self.clone(), kept.unwrap_or_else(|| writer.token()));
                     tasks.spawn(async move { inserter.deliver(block, &token, slot).await });
                 }
-                None => self.turn_back(block).await,
+                None => self.turn_back(block),
             }
         }
         while tasks.join_next().await.is_some() {}
@@ -89,32 +93,43 @@ impl Inserter {
         // The last try may begin when the time is over but for a moment.
         let longest = if block.receipt.is_some() { FOREVER } else { self.retry_for.max(PATIENCE) };
         let _in_hand = self.metrics.in_hand(&block, longest + self.client.timeout());
-        let attempts = Attempts::new(self, &block, token).run(&mut slot);
+        let offer = Offer::default();
+        let attempts = Attempts::new(self, &block, token, &offer).run(&mut slot);
         let end = match &self.siblings {
             // Whoever is first: under one name its rows are stored once.
             Some(siblings) => tokio::select! {
                 end = attempts => end,
-                () = siblings.take(&block) => End::Stored,
+                () = siblings.take(&block, &offer) => End::HandedOver,
             },
             None => attempts.await,
         };
         self.answer(block, end);
     }
 
-    /// The block would wait behind others of its table, and those of every table behind it. At the end of the process
-    /// it could only wait for the next one.
-    async fn turn_back(&self, block: Block) {
-        if let Some(siblings) = self.siblings.as_ref().filter(|siblings| siblings.are_called()) {
-            siblings.take(&block).await;
-            return self.answer(block, End::Stored);
+    /// At the end of the process a block cannot wait for its table elsewhere: those in hand go to siblings, and make
+    /// room.
+    async fn admit_kept(&self, lanes: &Lanes, block: &Block) -> Option<Slot> {
+        loop {
+            let slot = lanes.admit_kept(block.table, block.raw_bytes).await;
+            if slot.is_some() || !self.siblings.as_ref().is_some_and(Siblings::are_called) {
+                return slot;
+            }
+            tokio::time::sleep(ROOM_AGAIN).await;
         }
+    }
+
+    /// The block would wait behind others of its table, and those of every table behind it.
+    fn turn_back(&self, block: Block) {
         self.metrics.turned_back(block.table);
         self.answer(block, End::again());
     }
 
     fn answer(&self, block: Block, end: End) {
         let outcome = Outcome::from(&end);
-        self.metrics.finished(&block, &outcome);
+        match end {
+            End::HandedOver => self.metrics.handed_over(&block),
+            _ => self.metrics.finished(&block, &outcome),
+        }
         if let Some(receipt) = block.receipt {
             receipt.tell(end.into());
         }

@@ -58,6 +58,10 @@ pub struct Which {
 /// As long as a collector may take for one letter: longer than it holds a sender.
 const ANSWER_WITHIN: Duration = Duration::from_secs(65);
 
+/// What a block of a sibling is, and what can be done with it.
+const NO_REQUEST: &str = "a block in ClickHouse's Native format: the second line of its file names the columns, what \
+     follows is the body of INSERT INTO table (columns) FORMAT Native with decompress=1";
+
 /// As much of an answer as is read.
 const ANSWER: usize = 64 << 10;
 
@@ -72,13 +76,26 @@ pub async fn run(command: &Command, spool: &Path, out: &mut (dyn Write + Send)) 
         Command::Show { name } => {
             let (heading, request) = read(&letters, name)?;
             writeln!(out, "{}", serde_json::to_string(&heading)?)?;
+            if heading.signal == BLOCK {
+                return Ok(writeln!(out, "{NO_REQUEST}")?);
+            }
             Ok(writeln!(out, "{}", json(&heading, &request)?)?)
         }
         Command::Export(which) => {
-            for name in which.of(&letters)? {
-                let (heading, request) = read(&letters, &name)?;
-                writeln!(out, "{}", json(&heading, &request)?)?;
+            let (names, mut blocks) = (which.of(&letters)?, 0);
+            for name in &names {
+                let (heading, request) = read(&letters, name)?;
+                if heading.signal == BLOCK {
+                    blocks += 1;
+                } else {
+                    writeln!(out, "{}", json(&heading, &request)?)?;
+                }
             }
+            ensure!(
+                blocks == 0,
+                "{blocks} of {} letters are no requests; `spool show` says what they are",
+                names.len()
+            );
             Ok(())
         }
         Command::Replay { which, endpoint, token_file } => {
@@ -113,10 +130,7 @@ fn read(letters: &DeadLetters, name: &str) -> Result<(Heading, Vec<u8>)> {
 }
 
 fn signal(heading: &Heading) -> Result<Signal> {
-    ensure!(
-        heading.signal != BLOCK,
-        "it is a block in ClickHouse's Native format; insert what follows its two lines by hand, with decompress=1"
-    );
+    ensure!(heading.signal != BLOCK, "{NO_REQUEST}");
     let known = Signal::ALL.into_iter().find(|signal| signal.as_str() == heading.signal);
     known.with_context(|| format!("{:?} is no signal", heading.signal))
 }

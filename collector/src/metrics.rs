@@ -136,6 +136,7 @@ pub struct Pipeline {
     errors: Family<Code, Counter>,
     repeated: Family<Destination, Counter>,
     turned_back: Family<Destination, Counter>,
+    handed_over: Family<Destination, Counter>,
     view_failures: Family<Destination, Counter>,
     switched: Counter,
     insert_time: Histogram,
@@ -182,6 +183,7 @@ impl Pipeline {
             errors: Family::default(),
             repeated: Family::default(),
             turned_back: Family::default(),
+            handed_over: Family::default(),
             view_failures: Family::default(),
             switched: Counter::default(),
             insert_time: seconds(),
@@ -241,6 +243,8 @@ impl Pipeline {
         own.register("repeated_inserts", "Inserts tried again", self.repeated.clone());
         let help = "Blocks not tried because their table is in trouble and at its limit";
         own.register("turned_back_blocks", help, self.turned_back.clone());
+        let help = "Blocks that a sibling keeps and stores";
+        own.register("handed_over_blocks", help, self.handed_over.clone());
         let help = "Blocks stored whose rows a materialized view could not read";
         own.register("view_failures", help, self.view_failures.clone());
         own.register("endpoint_switches", "Changes from one ClickHouse endpoint to another", self.switched.clone());
@@ -342,6 +346,11 @@ impl Pipeline {
     pub fn finished(&self, block: &Block, outcome: &Outcome) {
         let family = if matches!(outcome, Outcome::Delivered { .. }) { &self.sent } else { &self.failed };
         family.of(block.table.signal()).get_or_create(&CLICKHOUSE).inc_by(block.rows);
+    }
+
+    /// A sibling has the block, and counts it when it is stored.
+    pub fn handed_over(&self, block: &Block) {
+        self.handed_over.get_or_create(&Destination { table: block.table.name() }).inc();
     }
 
     pub fn forwarded(&self, outcome: &Outcome) {

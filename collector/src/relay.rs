@@ -6,6 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use tokio::{runtime::Handle, sync::mpsc};
 
 use crate::{
@@ -37,11 +38,8 @@ impl Relay {
         loop {
             match source.next(IDLE) {
                 Next::Delivery(delivery) => self.take(delivery, &mut source),
-                // This line makes no blocks. One that another role has left in the folder stays in it.
-                Next::Again(making) => {
-                    tracing::error!(block = making.name.token(), "the spool holds a block, and this role makes none");
-                }
-                Next::Pause => {}
+                // This line makes no blocks, and a folder with blocks of another is refused at the start.
+                Next::Again(_) | Next::Pause => {}
                 Next::End => return,
             }
         }
@@ -66,7 +64,10 @@ impl Relay {
     }
 
     fn hand_on(&self, seq: Seq, delivery: Delivery, rejected: u64, source: &mut dyn Source) {
-        let Delivery { signal, body, transport, ack, .. } = delivery;
+        let Delivery { signal, body, transport, ack, turn, .. } = delivery;
+        drop(turn);
+        // What was read back is a part of a much longer read, of which nothing is needed but this.
+        let body = if ack.is_awaited() { body } else { Bytes::copy_from_slice(&body) };
         let passage = source.hand_on(seq);
         ack.settle(Outcome::Delivered { rejected });
         // Without room there is no budget any more, and no process: the next one finds the delivery.

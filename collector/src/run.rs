@@ -77,11 +77,13 @@ pub async fn run(settings: Settings) -> Result<()> {
     tokio::time::sleep(shutdown.lame_duck.0).await;
     drain.send_replace(true);
     let stopped = tokio::time::timeout(shutdown.timeout.0, async {
-        while sockets.join_next().await.is_some() {}
-        let mut done = line.done;
-        if tokio::time::timeout(shutdown.timeout.0 / PATIENCE, &mut done).await.is_err() {
+        let mut stop = std::pin::pin!(async {
+            while sockets.join_next().await.is_some() {}
+            let _ = line.done.await;
+        });
+        if tokio::time::timeout(shutdown.timeout.0 / PATIENCE, &mut stop).await.is_err() {
             call_siblings.send_replace(true);
-            let _ = done.await;
+            stop.await;
         }
     });
     let is_complete = stopped.await.is_ok();

@@ -145,6 +145,7 @@ fn build<D: Disk>(
         next_seq,
         check: options.check,
         called: options.called.clone(),
+        were_called: false,
         dead,
         metrics: Arc::clone(metrics),
         parked: Parked::default(),

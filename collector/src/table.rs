@@ -122,10 +122,18 @@ pub struct Block {
     pub acks: Vec<Ack>,
     /// Days since 1970 of its rows' timestamps.
     pub day: u64,
-    /// The kept deliveries it is made of. None: it is made of others, and `acks` answer for them.
+    /// The kept deliveries it is made of. None: it is made of others, and `acks` answer for them; or a sibling has made
+    /// it, and there is a receipt.
     pub deliveries: Option<RangeInclusive<Seq>>,
     /// The duty to tell the spool what becomes of it, from when its making is written down.
     pub receipt: Option<Receipt>,
     /// Its share of the memory for blocks that nobody waits for.
     pub room: Option<Permit>,
+}
+
+impl Block {
+    /// Whether a sibling has made it: nobody here can divide it, or make it again.
+    pub const fn is_of_a_sibling(&self) -> bool {
+        self.receipt.is_some() && self.deliveries.is_none()
+    }
 }

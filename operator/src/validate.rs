@@ -128,6 +128,7 @@ fn problems(resource: &ClickStackCollector, plan: &Plan) -> Vec<Problem> {
     found.extend(plan.gateway.as_ref().and_then(|gateway| scaling::problem(&gateway.replicas)));
     found.extend(rollout::problems(plan));
     found.extend(resource.spec.gateway.as_ref().and_then(spool::problem));
+    found.extend(spool::agent_problem(&resource.spec));
     found.extend(forward_to::problems(resource, plan));
     let spec = &resource.spec;
     let of_cluster = spec.cluster.as_ref().map(Cluster::pod);

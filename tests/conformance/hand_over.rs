@@ -19,6 +19,8 @@ fn spool(directory: &Path, siblings: &str) -> impl FnOnce(&mut CollectorConfig) 
         config.spool = Some(spool);
         config.limits.request_bytes = Some("4Mi".parse().unwrap());
         config.shutdown.timeout = "20s".parse().unwrap();
+        // More blocks than a table may have in hand: some have to wait elsewhere.
+        config.blocks.max_rows = 100;
     }
 }
 
@@ -84,5 +86,24 @@ async fn a_sibling_that_is_killed_still_has_what_it_took() {
     stays.start_again().await.unwrap();
     stored(&engine, 1_000).await;
     ledger.check(&engine, "otel.otel_logs").await.unwrap();
+    assert!(stays.stop().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn a_block_that_clickhouse_may_refuse_is_not_left_to_a_sibling_that_could_not_divide_it() {
+    let (engine, folder) = (ClickHouse::start(Options::default()).await.unwrap(), tempfile::tempdir().unwrap());
+    let nobody = "http://127.0.0.1:1";
+    let stays = Collector::gateway(&engine, spool(&folder.path().join("stays"), nobody)).await.unwrap();
+    let goes = folder.path().join("goes");
+    let ends = Collector::gateway(&engine, spool(&goes, &stays.grpc())).await.unwrap();
+    let poison = "ALTER TABLE otel.otel_logs ADD CONSTRAINT no_poison CHECK NOT startsWith(Body, 'order 137 took ')";
+    engine.query(poison).await.unwrap();
+    let (rows, mut ledger) = (Rows::new("poison", 1), Ledger::new("poison", Mode::ExactlyOnce));
+    send(&ends, &rows, 0..300, &mut ledger).await;
+    // The row is in doubt for `retryFor`, which is longer than a quarter of the time to stop.
+    assert!(ends.stop().await.unwrap().success());
+    stored(&engine, 299).await;
+    assert_eq!(stays.metric("clickstack_collector_siblings_taken_blocks_total").await.unwrap(), 0.0);
+    assert_eq!(std::fs::read_dir(goes.join("dead")).unwrap().count(), 1, "the row is a letter, alone");
     assert!(stays.stop().await.unwrap().success());
 }

@@ -39,9 +39,10 @@ fn bytes_that_would_have_clickhouse_told_something_else_are_refused() {
         ("`Timestamp`", "`a` b`", HandoverError::Columns),
         ("-3\"", "-3&user=x\"", HandoverError::Token),
         ("-3\"", "-03\"", HandoverError::Token),
-        ("\"rows\":5", "\"rows\":0", HandoverError::Empty),
-        ("frame one frame two", "", HandoverError::Empty),
-        ("{\"token", "{\"other\":1,\"token", HandoverError::Heading),
+        ("\"rows\":5", "\"rows\":0", HandoverError::Size),
+        ("frame one frame two", "", HandoverError::Size),
+        ("frame two", "frame twO", HandoverError::Damaged),
+        ("\"rows\":5", "\"rows\":18446744073709551615", HandoverError::Size),
         ("\n", "", HandoverError::Heading),
     ] {
         let changed = text.replacen(from, to, 1);

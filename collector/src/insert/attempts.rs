@@ -9,6 +9,7 @@ use super::{
     Client, FOREVER, Inserter, PATIENCE, Slot,
     client::Views,
     endpoints::Server,
+    siblings::Offer,
     verdict::{Verdict, verdict},
 };
 use crate::{
@@ -20,10 +21,15 @@ use crate::{
 /// First and longest pause between two tries of one block.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
+/// How long a block of a sibling is tried while ClickHouse answers that it cannot take it.
+const SIBLINGS_FOR: Duration = Duration::from_secs(600);
+
 /// How the tries of a block have ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum End {
     Stored,
+    /// A sibling has it and stores it.
+    HandedOver,
     /// Not stored, or not known to be.
     Again {
         after: Duration,
@@ -42,6 +48,7 @@ pub(super) struct Attempts<'a> {
     bound: Option<Server>,
     /// A failure spoke of the columns.
     are_columns_in_doubt: bool,
+    offer: &'a Offer,
     /// Before rows are given up, the table is asked without its views: a view that fails leaves the rows in the table,
     /// and to divide them then would store them twice.
     views: Views,
@@ -56,7 +63,7 @@ impl End {
 impl From<&End> for Outcome {
     fn from(end: &End) -> Self {
         match end {
-            End::Stored => Self::Delivered { rejected: 0 },
+            End::Stored | End::HandedOver => Self::Delivered { rejected: 0 },
             End::Again { after } => Self::Retry { after: *after },
             // Never its message: that may quote a row, and rows of other senders are in the block.
             End::Refused(_) => Self::Reject("ClickHouse refuses a block with these rows for good".into()),
@@ -67,7 +74,7 @@ impl From<&End> for Outcome {
 impl From<End> for Fate {
     fn from(end: End) -> Self {
         match end {
-            End::Stored => Self::Stored,
+            End::Stored | End::HandedOver => Self::Stored,
             End::Again { .. } => Self::Again,
             End::Refused(code) => Self::Refused(code),
         }
@@ -75,7 +82,7 @@ impl From<End> for Fate {
 }
 
 impl<'a> Attempts<'a> {
-    pub(super) fn new(inserter: &'a Inserter, block: &'a Block, token: &'a str) -> Self {
+    pub(super) fn new(inserter: &'a Inserter, block: &'a Block, token: &'a str, offer: &'a Offer) -> Self {
         let started = Instant::now();
         Self {
             inserter,
@@ -85,6 +92,7 @@ impl<'a> Attempts<'a> {
             pause: BACKOFF.0,
             bound: None,
             are_columns_in_doubt: false,
+            offer,
             views: Views::Fed,
         }
     }
@@ -122,7 +130,8 @@ impl<'a> Attempts<'a> {
                 self.bound = Some(server);
             }
             let verdict = verdict(error.code());
-            if self.is_hopeless(verdict) {
+            self.offer.judge(verdict);
+            if self.is_hopeless(verdict, error.code()) && !self.offer.is_made() {
                 if block.receipt.is_some() && self.views == Views::Fed {
                     self.views = Views::Spared;
                     continue;
@@ -145,7 +154,10 @@ impl<'a> Attempts<'a> {
 
     /// Whether these rows are to be given up as they are. Of a kept block they can be divided, so a suspicion is
     /// enough in the end; not so where the rows of many senders would be lost.
-    fn is_hopeless(&self, verdict: Verdict) -> bool {
+    fn is_hopeless(&self, verdict: Verdict, code: Option<u32>) -> bool {
+        if self.block.is_of_a_sibling() && self.is_refused_as_it_is(verdict, code) {
+            return true;
+        }
         let making = self.block.receipt.as_ref().map(|receipt| &receipt.making);
         let has_waited = || self.views == Views::Spared || self.started.elapsed() >= self.inserter.retry_for;
         match verdict {
@@ -153,6 +165,13 @@ impl<'a> Attempts<'a> {
             Verdict::Suspect => making.is_some_and(|making| making.is_divided() || has_waited()),
             _ => false,
         }
+    }
+
+    /// A block of a sibling can be made neither of other columns nor of fewer rows, and whatever ClickHouse says of its
+    /// bytes it will say again: after a while somebody has to look.
+    fn is_refused_as_it_is(&self, verdict: Verdict, code: Option<u32>) -> bool {
+        let is_of_the_block = matches!(verdict, Verdict::Again | Verdict::StaleSchema | Verdict::Suspect);
+        code.is_some() && is_of_the_block && self.started.elapsed() >= SIBLINGS_FOR
     }
 
     fn heed(&mut self, verdict: Verdict, server: Server, slot: &Slot) {
@@ -183,6 +202,9 @@ impl<'a> Attempts<'a> {
 
     /// Whether the block has the columns the table is known to have.
     fn is_of_the_layout(&self) -> bool {
+        if self.block.is_of_a_sibling() || self.offer.is_made() {
+            return true;
+        }
         let layouts = self.inserter.layouts.borrow();
         match (&self.block.layout, layouts.of(self.block.table)) {
             // A column somebody added meanwhile is none of its business: giving it up could store its rows twice.

@@ -16,7 +16,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tokio::sync::mpsc;
 
 use super::{
-    Answer, Intake, Refused,
+    Answer, Intake, LONGEST_WAIT, Refused,
     auth::{Denied, Guard},
     body::{Format, Message, Packing},
     full,
@@ -29,6 +29,9 @@ use crate::{
     handover::{self, Handover},
     signal::Signal,
 };
+
+/// The largest block of a sibling: `blocks.maxBytes` is 64 MiB where nothing is said, and blocks are compressed.
+const LARGEST_BLOCK: usize = 64 << 20;
 
 /// A flag and the length of the message.
 const PREFIX: usize = 5;
@@ -98,18 +101,21 @@ impl Grpc {
     }
 
     async fn take_block(&self, body: Incoming, encoding: Encoding) -> Outcome {
-        let message = match self.frame(body, encoding).await {
+        // A block is as large as blocks are here, whatever a request may be.
+        let intake = Intake { request_limit: self.intake.request_limit.max(LARGEST_BLOCK), ..self.intake.clone() };
+        let Message { body, permit, turn } = match (Self { intake, ..self.clone() }).frame(body, encoding).await {
             Ok((message, Encoding::Identity)) => message,
             Ok(_) => return self.malformed("a block is compressed as it is; send it without grpc-encoding"),
             Err(outcome) => return outcome,
         };
-        let Message { body, permit, .. } = message;
+        // It is not opened here.
+        drop(turn);
         let (ack, answer) = Ack::new(permit);
         // A shelf that is gone has dropped the block, and dropping it answers "retry".
         if let Some(handovers) = &self.handovers {
             let _ = handovers.send(Handover { body, ack }).await;
         }
-        answer.outcome().await
+        tokio::time::timeout(LONGEST_WAIT, answer.outcome()).await.unwrap_or(Outcome::retry())
     }
 
     /// The one message of a unary call.

@@ -1,7 +1,7 @@
 //! The line of a collector, built: comes in what a process is told, goes out where deliveries are put and a word when the
 //! last one is answered for. Must not hold logic: each stage has its own.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use crds::{
@@ -113,9 +113,8 @@ fn start_inserting(
             let options = spool::Options { called: has_siblings.then_some(called), ..options(spool) };
             let (writer, feed) = spool::open(&options, delivered, registry)?;
             start_thread("assemble", move || assemble::run(assembler, feed, &outlet))?;
-            if has_siblings {
-                handovers = Some(start_shelf(spool, block_sender, room, registry)?);
-            }
+            // Without siblings, what they have handed over before is stored all the same.
+            handovers = Some(start_shelf(spool, block_sender, room, registry)?).filter(|_| has_siblings);
             both(done, start_writer(writer, runtime)?)
         }
     };
@@ -125,12 +124,16 @@ fn start_inserting(
 /// Handovers between the inserter and the siblings: one on its way while the next is packed.
 const HANDOVERS: usize = 1;
 
+/// How long a block is offered before it is looked at again: ClickHouse may have it meanwhile.
+const OFFERED_FOR: Duration = Duration::from_secs(2);
+
 fn siblings(settings: &Settings, metrics: &Arc<Pipeline>, called: watch::Receiver<bool>) -> Result<Option<Siblings>> {
     let Some(siblings) = settings.config.spool.as_ref().and_then(|spool| spool.siblings.as_ref()) else {
         return Ok(None);
     };
     let (handovers, handed_over) = mpsc::channel(HANDOVERS);
-    tokio::spawn(forwarder(siblings, metrics)?.hand_over(handed_over));
+    let forwarder = Forwarder { retry_for: OFFERED_FOR, ..forwarder(siblings, metrics)? };
+    tokio::spawn(forwarder.hand_over(handed_over));
     Ok(Some(Siblings { handovers, called }))
 }
 
@@ -202,6 +205,13 @@ fn start_forwarding(
     };
     let (deliveries, delivered) = mpsc::channel(DELIVERIES);
     let (writer, feed) = spool::open(&options(spool), delivered, registry)?;
+    if feed.has_blocks() {
+        bail!(
+            "spool.directory: {} holds rows of a gateway that wrote to ClickHouse; let one with the old configuration \
+             store them, or use another folder",
+            spool.directory
+        );
+    }
     let (runtime, metrics) = (Handle::current(), Arc::clone(metrics));
     let relay = Relay { deliveries: to_forwarder, room, check: assemble::check, runtime, metrics };
     start_thread("relay", move || relay.run(feed))?;

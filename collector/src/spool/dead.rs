@@ -139,7 +139,8 @@ impl DeadLetters {
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let (path, new) = (self.folder.join(name), self.folder.join("new"));
+        // Of its own: letters are written by more than one thread.
+        let (path, new) = (self.folder.join(name), self.folder.join(format!("{name}.new")));
         let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
         file.write_all(bytes)?;
         file.sync_all()?;

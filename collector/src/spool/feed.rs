@@ -99,6 +99,11 @@ pub struct Feed<F> {
 }
 
 impl<F: DiskFile> Feed<F> {
+    /// Whether an earlier process has left blocks to be made again.
+    pub fn has_blocks(&self) -> bool {
+        !self.shared.lock().again.is_empty()
+    }
+
     fn has_delivery(&self, state: &State) -> bool {
         !state.waiting.is_empty() || self.reader.next() < state.head
     }

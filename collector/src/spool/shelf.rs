@@ -31,8 +31,11 @@ mod folder;
 
 pub use folder::Folder;
 
-/// Blocks of the shelf with the inserter: one to store while the next is read.
-const IN_HAND: usize = 2;
+/// Blocks of the shelf with the inserter: as many as one table may have there.
+const IN_HAND: usize = 4;
+
+/// Blocks at most: each is a file, and a name in memory.
+const BLOCKS: usize = 10_000;
 
 /// Before a block that could not be stored is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -52,10 +55,21 @@ pub struct Shelf {
 struct Work {
     shelf: Arc<Shelf>,
     waiting: VecDeque<Name>,
-    in_hand: BTreeSet<Name>,
-    /// Blocks on their way to the inserter: fewer than in hand. Each ends with what is wrong with it.
-    reads: JoinSet<Option<(Name, io::Error)>>,
+    /// All that are here: waiting, in hand, or set aside.
+    known: BTreeSet<Name>,
+    in_hand: usize,
+    /// What is done beside: fewer than in hand.
+    tasks: JoinSet<Done>,
     notices: UnboundedSender<Notice>,
+}
+
+/// How a task has ended.
+enum Done {
+    /// The inserter has it.
+    Sent,
+    Unreadable(Name, io::Error),
+    /// Its pause is over.
+    Again(Name),
 }
 
 impl Shelf {
@@ -65,8 +79,9 @@ impl Shelf {
         let (notices, mut noticed) = unbounded_channel();
         let found = shelf.with_folder(Folder::names).await;
         let waiting = found.inspect_err(|error| tracing::error!(%error, "blocks of siblings cannot be read"));
-        let waiting = waiting.unwrap_or_default().into();
-        let mut work = Work { shelf, waiting, in_hand: BTreeSet::new(), reads: JoinSet::new(), notices };
+        let waiting = waiting.unwrap_or_default();
+        let known = waiting.iter().copied().collect();
+        let mut work = Work { shelf, waiting: waiting.into(), known, in_hand: 0, tasks: JoinSet::new(), notices };
         let mut is_closed = false;
         while !(work.shelf.blocks.is_closed() || is_closed && work.is_done()) {
             work.begin();
@@ -76,7 +91,7 @@ impl Shelf {
                     None => is_closed = true,
                 },
                 Some(notice) = noticed.recv() => work.note(notice).await,
-                Some(Ok(Some((name, error)))) = work.reads.join_next() => work.give_up(name, &error),
+                Some(done) = work.tasks.join_next() => work.done(done.unwrap_or(Done::Sent)),
                 () = work.shelf.blocks.closed() => {}
             }
         }
@@ -99,7 +114,7 @@ impl Shelf {
 
 impl Work {
     fn is_done(&self) -> bool {
-        self.waiting.is_empty() && self.in_hand.is_empty()
+        self.waiting.is_empty() && self.in_hand == 0
     }
 
     async fn take(&mut self, Handover { body, ack }: Handover) {
@@ -113,12 +128,16 @@ impl Work {
             Ok((_, making, _)) => making.name,
             Err(error) => return Outcome::Reject(format!("not a block of a gateway: {error}").into()),
         };
-        if self.in_hand.contains(&name) || self.waiting.contains(&name) {
+        if self.known.contains(&name) {
             // Its answer was lost on the way.
             return Outcome::Delivered { rejected: 0 };
         }
+        if self.known.len() >= BLOCKS {
+            return Outcome::retry();
+        }
         match self.shelf.with_folder(move |folder| folder.put(name, &body)).await {
             Ok(true) => {
+                self.known.insert(name);
                 self.waiting.push_back(name);
                 Outcome::Delivered { rejected: 0 }
             }
@@ -132,32 +151,48 @@ impl Work {
 
     /// As many as may be, to the inserter.
     fn begin(&mut self) {
-        while self.in_hand.len() < IN_HAND
+        while self.in_hand < IN_HAND
             && let Some(name) = self.waiting.pop_front()
         {
-            self.in_hand.insert(name);
+            self.in_hand += 1;
             let (shelf, notices) = (Arc::clone(&self.shelf), self.notices.clone());
-            self.reads.spawn(async move { send(&shelf, name, notices).await.err().map(|error| (name, error)) });
+            self.tasks.spawn(async move {
+                let sent = send(&shelf, name, notices).await;
+                sent.map_or_else(|error| Done::Unreadable(name, error), |()| Done::Sent)
+            });
         }
     }
 
-    /// A file that is no block any more stays for a person to look at, and the next process to try.
-    fn give_up(&mut self, name: Name, error: &io::Error) {
-        tracing::error!(%error, block = name.token(), "a block of a sibling cannot be read; it stays");
-        self.shelf.metrics.damaged();
-        self.in_hand.remove(&name);
+    fn done(&mut self, done: Done) {
+        match done {
+            Done::Sent => {}
+            // It stays for a person to look at, and the next process to try.
+            Done::Unreadable(name, error) => {
+                tracing::error!(%error, block = name.token(), "a block of a sibling cannot be read; it stays");
+                self.shelf.metrics.damaged();
+                self.in_hand -= 1;
+            }
+            Done::Again(name) => {
+                self.in_hand -= 1;
+                self.waiting.push_back(name);
+            }
+        }
+    }
+
+    /// It keeps its place meanwhile.
+    fn try_again(&mut self, name: Name) {
+        self.tasks.spawn(async move {
+            sleep(PAUSE).await;
+            Done::Again(name)
+        });
     }
 
     async fn note(&mut self, notice: Notice) {
         // No other notice is made of these blocks' receipts.
         let Notice::Block(making, fate) = notice else { return };
         let name = making.name;
-        self.in_hand.remove(&name);
         let done = match fate {
-            Fate::Again => {
-                self.waiting.push_back(name);
-                return sleep(PAUSE).await;
-            }
+            Fate::Again => return self.try_again(name),
             Fate::Stored => self.shelf.with_folder(move |folder| folder.remove(name)).await,
             Fate::Refused(code) => {
                 let table = making.table.name();
@@ -168,9 +203,10 @@ impl Work {
         };
         if let Err(error) = done {
             tracing::error!(%error, "a block of a sibling cannot be put away, it is inserted again under its name");
-            self.waiting.push_back(name);
-            sleep(PAUSE).await;
+            return self.try_again(name);
         }
+        self.known.remove(&name);
+        self.in_hand -= 1;
     }
 }
 

@@ -74,6 +74,7 @@ pub struct Writer<D: Disk> {
     pub check: Check,
     /// Whether siblings take blocks now; see [`super::Options`].
     pub called: Option<watch::Receiver<bool>>,
+    pub were_called: bool,
     pub dead: DeadLetters,
     pub metrics: Arc<SpoolMetrics>,
     pub parked: Parked,
@@ -140,6 +141,9 @@ impl<D: Disk> Writer<D> {
             self.spill();
             self.deal_with(batch);
             self.tidy();
+            if self.is_closed {
+                self.end_the_line();
+            }
         }
         // What is owed is repeated by the next process, which asks ClickHouse with the same names.
         let _ = self.log.commit(&std::mem::take(&mut self.owed));
@@ -191,24 +195,27 @@ impl<D: Disk> Writer<D> {
                 () = tokio::time::sleep(longest) => {}
             }
         });
-        if self.is_closed {
-            self.end_the_line();
-        }
         // Both ends are gone when the line and the outlet are.
         let is_over = self.is_closed && self.orders.is_closed() && self.notices.is_closed() && batch.is_empty();
         (!is_over).then_some(())
     }
 
-    /// Nothing new will come. Where siblings may yet be called the line stays for blocks that wait for their table.
+    /// Nothing new will come. Where siblings may be called the line stays until everything is stored: a block that is
+    /// given back has to be made again for them.
     fn end_the_line(&self) {
         let mut state = self.shared.lock();
-        state.is_over |= self.called.is_none() || self.are_siblings_called() || state.progress.blocks() == 0;
+        state.is_over |= self.called.is_none() || state.progress.mark() >= state.head;
         drop(state);
         self.shared.wake();
     }
 
-    fn are_siblings_called(&self) -> bool {
-        self.called.as_ref().is_some_and(|called| *called.borrow())
+    /// The blocks that are made again now. When siblings are called none waits for its table any longer.
+    fn due(&mut self) -> Vec<Making> {
+        let are_called = self.called.as_ref().is_some_and(|called| *called.borrow());
+        if are_called && !std::mem::replace(&mut self.were_called, true) {
+            return self.parked.all();
+        }
+        self.parked.due(Instant::now())
     }
 
     /// What has waited too long for the line is answered now and waits on the disk.
@@ -383,7 +390,7 @@ impl<D: Disk> Writer<D> {
     }
 
     fn tidy(&mut self) {
-        let due = if self.are_siblings_called() { self.parked.all() } else { self.parked.due(Instant::now()) };
+        let due = self.due();
         let mut state = self.shared.lock();
         let has_due = !due.is_empty();
         state.again.extend(due);

@@ -45,7 +45,7 @@ pub struct Agent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward: Option<Forward>,
     /// Keep deliveries on the node's disk until a gateway has answered for them. Absent: senders wait for the gateway.
-    /// Agents then run as root without capabilities, since a folder of the node is root's.
+    /// Needs spec.gateway.spool. Agents then run as root without capabilities, since a folder of the node is root's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spool: Option<AgentSpool>,
     /// What an agent holds at most.

@@ -11,7 +11,7 @@ use crate::quantity::ByteSize;
 #[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Spool {
-    /// Bytes each gateway may keep; the volume is half as large again. At least four times `limits.requestBytes`.
+    /// Bytes each gateway may keep; the volume is a quarter larger, and 320Mi. At least four times `limits.requestBytes`.
     pub size: ByteSize,
     /// Present: each gateway has a PersistentVolumeClaim of its own and is part of a StatefulSet, so that what it keeps
     /// outlives the pod and its node. Claims stay when gateways are removed: they may hold rows. Absent: an emptyDir,

@@ -53,7 +53,7 @@ fn senders(plan: &Plan, role: Role, wanted: &plan::NetworkPolicy) -> NetworkPoli
 }
 
 fn has_siblings(plan: &Plan) -> bool {
-    plan.gateway.as_ref().is_some_and(|gateway| gateway.spool.is_some())
+    plan.pod(Role::Gateway).and_then(|pod| pod.config.spool.as_ref()).is_some_and(|spool| spool.siblings.is_some())
 }
 
 fn ports_in(numbers: [u16; 2]) -> NetworkPolicyIngressRule {

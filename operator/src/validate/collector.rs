@@ -28,8 +28,10 @@ pub(super) fn gateway(name: &str, namespace: &str, spec: &ClickStackCollectorSpe
     let mut mounts = Mounts::default();
     let spool = gateway.spool.as_ref().map(|wanted| {
         let tls = wanted.siblings.as_ref().and_then(|siblings| siblings.tls.as_ref());
-        // What is forwarded is in no blocks that a sibling could store.
-        let siblings = gateway.forward_to.is_none().then(|| {
+        // What is forwarded is in no blocks that a sibling could store; and one that asks for an issuer's token takes
+        // none of who has only keys of the resource.
+        let is_closed = gateway.auth.is_some() && shown_token(spec).is_none();
+        let siblings = (gateway.forward_to.is_none() && !is_closed).then(|| {
             let tls = tls.map(|tls| client_tls("sibling", tls, &mut mounts));
             config::Forward { tls, ..gateways(name, namespace, spec, &mut mounts) }
         });

@@ -4,7 +4,7 @@ use crds::{
     config,
     problem::Problem,
     quantity::ByteSize,
-    v1alpha1::{Gateway, Spool},
+    v1alpha1::{ClickStackCollectorSpec, Gateway, Spool},
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
@@ -30,11 +30,13 @@ pub(super) fn node_folder(name: &str, namespace: &str, spool: &config::Spool) ->
     }
 }
 
-/// Half as much again as the spool takes: a quarter for blocks of siblings, and one for dead letters and for what a file
-/// system takes itself. In whole MiB.
+/// Beside the spool and its dead letters, 256 MiB, what a file system takes itself.
+const BESIDE: u64 = 320 << 20;
+
+/// More than the spool takes: a quarter for blocks of siblings, and room for letters. In whole MiB.
 pub(super) fn of_pod(wanted: &Spool) -> plan::Spool {
     let ByteSize(size) = wanted.size;
-    let mebibytes = size.saturating_add(size / 2).div_ceil(1 << 20);
+    let mebibytes = size.saturating_add(size / 4).saturating_add(BESIDE).div_ceil(1 << 20);
     plan::Spool {
         directory: DIRECTORY.to_owned(),
         volume: Quantity(format!("{mebibytes}Mi")),
@@ -54,13 +56,25 @@ pub(super) fn problem(gateway: &Gateway) -> Option<Problem> {
     })
 }
 
+/// A gateway without a spool may store a part of a delivery and ask for all of it again; one that is kept is sent again
+/// for ever.
+pub(super) fn agent_problem(spec: &ClickStackCollectorSpec) -> Option<Problem> {
+    let has_spool = spec.gateway.as_ref().is_some_and(|gateway| gateway.spool.is_some());
+    let wants_one = spec.agent.as_ref().is_some_and(|agent| agent.spool.is_some());
+    (wants_one && !has_spool).then(|| {
+        let message = "needs gateways that keep what they take, or rows would be stored more than once while a table is \
+             in trouble; add spec.gateway.spool";
+        Problem::new("spec.agent.spool", message)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_volume_is_half_as_large_again_as_its_spool() {
-        for (size, volume) in [(ByteSize::mebibytes(2048), "3072Mi"), (ByteSize(1_000_000_000), "1431Mi")] {
+    fn a_volume_has_room_for_siblings_and_letters_beside_its_spool() {
+        for (size, volume) in [(ByteSize::mebibytes(2048), "2880Mi"), (ByteSize(1_000_000_000), "1513Mi")] {
             assert_eq!(of_pod(&Spool { size, volume_claim: None, siblings: None }).volume.0, volume);
         }
     }

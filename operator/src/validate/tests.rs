@@ -165,10 +165,18 @@ fn agents_are_replaced_one_way_or_the_other() {
         ("{hostPort: false, updateStrategy: {maxSurge: 1, maxUnavailable: 1}}", "updateStrategy"),
         ("{updateStrategy: {maxSurge: 10%}}", "updateStrategy.maxSurge"),
         ("{hostPort: false, spool: {size: 1Gi}, updateStrategy: {maxSurge: 1}}", "updateStrategy.maxSurge"),
+        ("{spool: {size: 1Mi}}", "spool.size"),
     ] {
-        let spec = format!("{{clickhouse: {{endpoint: 'http://c'}}, gateway: {{}}, agent: {block}}}");
+        let gateway = "{spool: {size: 1Gi}}";
+        let spec = format!("{{clickhouse: {{endpoint: 'http://c'}}, gateway: {gateway}, agent: {block}}}");
         assert_eq!(problems(&spec), [format!("spec.agent.{field}")], "{block}");
     }
+}
+
+#[test]
+fn an_agent_keeps_nothing_for_gateways_that_keep_nothing() {
+    let spec = "{clickhouse: {endpoint: 'http://c'}, gateway: {}, agent: {spool: {size: 1Gi}}}";
+    assert_eq!(problems(spec), ["spec.agent.spool"]);
 }
 
 #[test]

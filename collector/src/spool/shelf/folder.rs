@@ -29,10 +29,11 @@ impl Folder {
     pub fn of(spool: &Path, limit: u64) -> io::Result<Self> {
         let path = spool.join("siblings");
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
+        File::open(spool)?.sync_all()?;
         let folder = Self { path, spool: spool.to_owned(), limit, held: AtomicU64::new(0) };
         let mut held = 0;
         for name in folder.names()? {
-            held += fs::metadata(folder.file(name))?.len();
+            held += size_on_disk(fs::metadata(folder.file(name))?.len());
         }
         folder.held.store(held, Ordering::Relaxed);
         Ok(folder)
@@ -62,7 +63,7 @@ impl Folder {
     /// # Errors
     /// The disk's.
     pub fn put(&self, name: Name, body: &Bytes) -> io::Result<bool> {
-        let size = body.len() as u64;
+        let size = size_on_disk(body.len() as u64);
         if self.held() + size > self.limit {
             return Ok(false);
         }
@@ -89,7 +90,7 @@ impl Folder {
     /// # Errors
     /// The disk's.
     pub fn remove(&self, name: Name) -> io::Result<()> {
-        let size = fs::metadata(self.file(name))?.len();
+        let size = size_on_disk(fs::metadata(self.file(name))?.len());
         fs::remove_file(self.file(name))?;
         self.held.fetch_sub(size, Ordering::Relaxed);
         Ok(())
@@ -108,4 +109,10 @@ impl Folder {
     fn file(&self, name: Name) -> PathBuf {
         self.path.join(format!("{}{ENDING}", name.token()))
     }
+}
+
+/// In whole blocks of the usual file system, and one for what says where they are.
+const fn size_on_disk(length: u64) -> u64 {
+    const UNIT: u64 = 4096;
+    (length.div_ceil(UNIT) + 1) * UNIT
 }

@@ -80,7 +80,7 @@ async fn a_block_whose_answer_was_lost_is_not_there_twice() {
 #[tokio::test]
 async fn without_room_a_sibling_is_sent_to_another() {
     let spool = tempfile::tempdir().unwrap();
-    let shelf = start(spool.path(), 100);
+    let shelf = start(spool.path(), 4096);
     assert!(shelf.hand(pack(&sealed(5), NAME)).await.is_retry());
     assert!(matches!(shelf.hand(Bytes::from_static(b"hello")).await, Outcome::Reject(_)));
     assert_eq!(files(spool.path()), 0);
