@@ -8,6 +8,7 @@ mod closed;
 mod cluster_events;
 mod container_logs;
 mod delivery;
+mod kubelet_metrics;
 mod lifecycle;
 mod rollouts;
 mod spool;
