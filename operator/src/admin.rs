@@ -1,4 +1,5 @@
-//! The process's own HTTP address: `/live`, `/ready`, `/metrics`. Must not tell anything about resources' content.
+//! The process's own HTTP address: `/live`, `/ready`, `/metrics`, `/resources`. Must not tell anything about resources'
+//! content.
 
 use std::{
     convert::Infallible,
@@ -16,7 +17,7 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 
-use crate::metrics::Metrics;
+use crate::{history::History, metrics::Metrics};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -44,16 +45,16 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
 }
 
 /// Answers until the process ends.
-pub async fn serve(listener: TcpListener, health: Health, metrics: Metrics) {
+pub async fn serve(listener: TcpListener, health: Health, metrics: Metrics, history: History) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // Out of file descriptors: others must close theirs first.
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             continue;
         };
-        let (health, metrics) = (health.clone(), metrics.clone());
+        let (health, metrics, history) = (health.clone(), metrics.clone(), history.clone());
         let service = service_fn(move |request: Request<Incoming>| {
-            let response = answer(request.method(), request.uri().path(), &health, &metrics);
+            let response = answer(request.method(), request.uri().path(), &health, &metrics, &history);
             async move { Ok::<_, Infallible>(response) }
         });
         tokio::spawn(async move {
@@ -65,7 +66,7 @@ pub async fn serve(listener: TcpListener, health: Health, metrics: Metrics) {
     }
 }
 
-fn answer(method: &Method, path: &str, health: &Health, metrics: &Metrics) -> Response<Full<Bytes>> {
+fn answer(method: &Method, path: &str, health: &Health, metrics: &Metrics, history: &History) -> Response<Full<Bytes>> {
     let plain = "text/plain; charset=utf-8";
     let (status, kind, body) = match (method, path) {
         (&Method::GET | &Method::HEAD, "/live") => (StatusCode::OK, plain, "alive\n".to_owned()),
@@ -78,8 +79,9 @@ fn answer(method: &Method, path: &str, health: &Health, metrics: &Metrics) -> Re
         (&Method::GET, "/metrics") => {
             (StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", metrics.text())
         }
-        (_, "/live" | "/ready" | "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, plain, String::new()),
-        _ => (StatusCode::NOT_FOUND, plain, "/live, /ready, /metrics\n".to_owned()),
+        (&Method::GET, "/resources") => (StatusCode::OK, "application/json", history.text()),
+        (_, "/live" | "/ready" | "/metrics" | "/resources") => (StatusCode::METHOD_NOT_ALLOWED, plain, String::new()),
+        _ => (StatusCode::NOT_FOUND, plain, "/live, /ready, /metrics, /resources\n".to_owned()),
     };
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;

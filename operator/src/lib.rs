@@ -29,5 +29,6 @@ pub mod names;
 
 pub mod admin;
 pub mod error;
+pub mod history;
 pub mod metrics;
 pub mod telemetry;

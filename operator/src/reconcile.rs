@@ -3,7 +3,10 @@
 //! Comes in: the name of a resource that something happened to. Goes out: objects, a status, and when to look
 //! again. Every way out passes the report.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crds::{config::Role, problem::Problem, v1alpha1::ClickStackCollector};
 use k8s_openapi::jiff::Timestamp;
@@ -13,6 +16,7 @@ use crate::{
     apply::{Bindings, Writer},
     desired::desired,
     error::{Backoff, Error, chain},
+    history::{self, History, Last},
     metrics::Metrics,
     plan::Plan,
     resolve::Reader,
@@ -30,6 +34,7 @@ pub struct Context {
     pub default_image: String,
     pub backoff: Backoff,
     pub metrics: Metrics,
+    pub history: History,
 }
 
 /// How far an attempt came. An error is reported, then returned.
@@ -47,18 +52,31 @@ pub async fn reconcile(resource: Arc<Guarded>, context: Arc<Context>) -> Result<
     if resource.meta().deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
-    let _timer = context.metrics.reconciling();
+    let (_timer, begun) = (context.metrics.reconciling(), Instant::now());
     let (access, attempt) = match &resource.0 {
         Ok(readable) => (context.bindings.grant(readable).await, attempt(readable, &context).await),
         Err(unreadable) => (Access::NotAsked, unreadable_spec(&unreadable.error)),
     };
     let reported = report(&resource, &attempt, &access, &context).await;
+    remember(&resource, &attempt, reported.as_ref().err(), begun, &context.history);
     if let Attempt::Failed(error) = attempt {
         return Err(error);
     }
     let observed = reported?;
     context.backoff.succeeded(&resource.uid().unwrap_or_default());
     Ok(next_look(&observed))
+}
+
+fn remember(resource: &Guarded, attempt: &Attempt, unreported: Option<&Error>, begun: Instant, history: &History) {
+    let failed = |error: &Error| (history::Outcome::Failed, Some(error.reason()));
+    let (outcome, reason) = match (attempt, unreported) {
+        (Attempt::Failed(error), _) | (_, Some(error)) => failed(error),
+        (Attempt::Applied(..), None) => (history::Outcome::Applied, None),
+        (Attempt::Refused(_), None) => (history::Outcome::Refused, None),
+    };
+    let generation = resource.meta().generation.unwrap_or_default();
+    let last = Last::now(generation, begun.elapsed(), outcome, reason);
+    history.note(&resource.namespace().unwrap_or_default(), &resource.name_any(), last);
 }
 
 async fn attempt(resource: &ClickStackCollector, context: &Context) -> Attempt {

@@ -18,6 +18,7 @@ use crate::{
     apply::{Bindings, Writer},
     args::Args,
     error::{Backoff, chain},
+    history::History,
     metrics::Metrics,
     reconcile::{Context, failed, reconcile},
     resolve::Reader,
@@ -54,10 +55,10 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let config = kube::Config::infer().await.map_err(Error::Config)?;
     let lease_namespace = args.lease_namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
     let client = Client::try_from(config).map_err(Error::Client)?;
-    let (health, metrics) = (Health::default(), Metrics::default());
+    let (health, metrics, history) = (Health::default(), Metrics::default(), History::default());
     let stop = stop_on_signal()?;
     let listener = admin::listen(args.admin_address).await.map_err(Error::Admin)?;
-    tokio::spawn(admin::serve(listener, health.clone(), metrics.clone()));
+    tokio::spawn(admin::serve(listener, health.clone(), metrics.clone(), history.clone()));
 
     let identity = args.identity.clone().unwrap_or_else(lease::random_identity);
     let mut lease = Lease::new(client.clone(), &lease_namespace, &args.lease_name, identity);
@@ -70,7 +71,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
     metrics.leads(true);
     health.set_ready(false);
     let ended = tokio::select! {
-        () = control(&args, &client, &health, &metrics, &stop) => Ok(()),
+        () = control(&args, &client, (&health, &metrics, &history), &stop) => Ok(()),
         error = lease.hold() => Err(Error::Lease(error)),
     };
     lease.release().await;
@@ -91,7 +92,12 @@ fn stop_on_signal() -> Result<CancellationToken, Error> {
 }
 
 /// Runs until `stop`; reconciles that have begun are finished.
-async fn control(args: &Args, client: &Client, health: &Health, metrics: &Metrics, stop: &CancellationToken) {
+async fn control(
+    args: &Args,
+    client: &Client,
+    (health, metrics, history): (&Health, &Metrics, &History),
+    stop: &CancellationToken,
+) {
     let scopes: Vec<_> = match args.namespaces.as_slice() {
         [] => vec![None],
         namespaces => namespaces.iter().map(|namespace| Some(namespace.clone())).collect(),
@@ -110,6 +116,7 @@ async fn control(args: &Args, client: &Client, health: &Health, metrics: &Metric
             default_image: args.collector_image.clone(),
             backoff: Backoff::default(),
             metrics: metrics.clone(),
+            history: history.clone(),
         };
         let (health, synced, watched, resources) = (health.clone(), synced.clone(), caches.clone(), caches.resources);
         tokio::spawn(async move {
@@ -119,14 +126,14 @@ async fn control(args: &Args, client: &Client, health: &Health, metrics: &Metric
                 health.set_ready(true);
             }
         });
-        let metrics = metrics.clone();
+        let (metrics, history) = (metrics.clone(), history.clone());
         controller
             .with_config(Config::default().debounce(DEBOUNCE).concurrency(CONCURRENCY))
             .graceful_shutdown_on(stop.clone().cancelled_owned())
             .run(reconcile, failed, Arc::new(context))
             .for_each(move |ended| {
                 metrics.resources(scope.as_deref(), resources.len());
-                log(ended);
+                log(ended, &history);
                 future::ready(())
             })
     });
@@ -141,9 +148,12 @@ fn bound_roles(args: &Args) -> Vec<(Role, String)> {
 }
 
 /// Failures of reconciles are logged where they are handled; a resource that is gone is no failure.
-fn log<T>(ended: Result<T, ControllerError<crate::error::Error, kube::runtime::watcher::Error>>) {
+fn log<T>(ended: Result<T, ControllerError<crate::error::Error, kube::runtime::watcher::Error>>, history: &History) {
     match ended {
-        Ok(_) | Err(ControllerError::ReconcilerFailed(..) | ControllerError::ObjectNotFound(_)) => {}
+        Ok(_) | Err(ControllerError::ReconcilerFailed(..)) => {}
+        Err(ControllerError::ObjectNotFound(gone)) => {
+            history.forget(gone.namespace.as_deref().unwrap_or_default(), &gone.name);
+        }
         Err(error) => tracing::warn!(error = chain(&error), "the controller's queue failed"),
     }
 }

@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
+use anyhow::Context as _;
+
 use crate::apiserver::{ApiServer, User};
 use crate::http::Http;
 use crate::ports::free_port;
@@ -58,6 +60,12 @@ impl Operator {
     /// All metrics.
     pub async fn metrics(&self) -> anyhow::Result<String> {
         Ok(self.http.get(&format!("http://{}/metrics", self.admin)).await?.text())
+    }
+
+    /// The last reconcile of each resource.
+    pub async fn resources(&self) -> anyhow::Result<serde_json::Value> {
+        let text = self.http.get(&format!("http://{}/resources", self.admin)).await?.text();
+        serde_json::from_str(&text).with_context(|| text)
     }
 
     /// Where it is probed.
