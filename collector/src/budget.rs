@@ -108,6 +108,13 @@ impl Permit {
         true
     }
 
+    /// Gives back what is beyond so many bytes.
+    pub fn shrink(&mut self, bytes: usize) {
+        let beyond = self.units.num_permits().saturating_sub(bytes.div_ceil(UNIT));
+        drop(self.units.split(beyond));
+        drop(self.part.as_mut().and_then(|part| part.split(beyond.min(part.num_permits()))));
+    }
+
     pub fn bytes(&self) -> usize {
         self.units.num_permits() * UNIT
     }

@@ -16,7 +16,7 @@ use crate::{
     apply::{Bindings, Writer},
     desired::desired,
     error::{Backoff, Error, chain},
-    history::{self, History, Last},
+    history::History,
     metrics::Metrics,
     plan::Plan,
     resolve::Reader,
@@ -24,6 +24,11 @@ use crate::{
     validate::{Refusal, validate},
     watch::Guarded,
 };
+
+mod ended;
+
+pub use ended::failed;
+use ended::remember;
 
 /// What a reconcile may use.
 #[derive(Debug)]
@@ -65,18 +70,6 @@ pub async fn reconcile(resource: Arc<Guarded>, context: Arc<Context>) -> Result<
     let observed = reported?;
     context.backoff.succeeded(&resource.uid().unwrap_or_default());
     Ok(next_look(&observed))
-}
-
-fn remember(resource: &Guarded, attempt: &Attempt, unreported: Option<&Error>, begun: Instant, history: &History) {
-    let failed = |error: &Error| (history::Outcome::Failed, Some(error.reason()));
-    let (outcome, reason) = match (attempt, unreported) {
-        (Attempt::Failed(error), _) | (_, Some(error)) => failed(error),
-        (Attempt::Applied(..), None) => (history::Outcome::Applied, None),
-        (Attempt::Refused(_), None) => (history::Outcome::Refused, None),
-    };
-    let generation = resource.meta().generation.unwrap_or_default();
-    let last = Last::now(generation, begun.elapsed(), outcome, reason);
-    history.note(&resource.namespace().unwrap_or_default(), &resource.name_any(), last);
 }
 
 async fn attempt(resource: &ClickStackCollector, context: &Context) -> Attempt {
@@ -148,19 +141,4 @@ async fn report(
 fn next_look(observed: &[Observed]) -> Action {
     let settles_in = observed.iter().filter_map(|seen| seen.settles_in).min();
     settles_in.map_or_else(Action::await_change, |left| Action::requeue(left + Duration::from_millis(20)))
-}
-
-/// What becomes of a failed reconcile: it is counted, logged, and tried again later each time.
-#[expect(clippy::needless_pass_by_value, reason = "the controller's signature")]
-pub fn failed(resource: Arc<Guarded>, error: &Error, context: Arc<Context>) -> Action {
-    let delay = context.backoff.failed(&resource.uid().unwrap_or_default());
-    context.metrics.failed(error.reason());
-    tracing::warn!(
-        namespace = resource.namespace(),
-        resource = resource.name_any(),
-        error = chain(error),
-        retry_in_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
-        "reconcile failed"
-    );
-    Action::requeue(delay)
 }

@@ -19,7 +19,7 @@ use super::client::{Api, ClientError};
 /// together come back one after another.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
-/// 500 pods, the most a node has anywhere, of 128 KiB. One alone has at most 1.5 MiB, which is what the API server takes.
+/// 500 pods, the most a node has anywhere, of 128 KiB; or 40 objects of 1.5 MiB, the most the API server takes.
 const LARGEST_PAGE: usize = 64 << 20;
 const LARGEST_EVENT: usize = 4 << 20;
 

@@ -98,6 +98,9 @@ impl Api {
         let mut tcp = HttpConnector::new();
         tcp.set_connect_timeout(Some(ANSWER_WITHIN));
         tcp.set_keepalive(Some(ANSWER_WITHIN));
+        // A peer that vanished without a word is noticed within half a minute, and not after minutes of old values.
+        tcp.set_keepalive_interval(Some(Duration::from_secs(5)));
+        tcp.set_keepalive_retries(Some(3));
         tcp.enforce_http(false);
         Ok(HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().wrap_connector(tcp))
     }

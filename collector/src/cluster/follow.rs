@@ -11,15 +11,19 @@ use std::{
 };
 
 use serde::{Deserialize, de::DeserializeOwned};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::{
     Api, FollowMetrics,
     answers::{Lines, Pause, WatchError, page},
 };
 
-/// Objects in a page: pods have some 10 KB each on the way.
-const PAGE: usize = 500;
+/// Objects in a page: pods have some 10 KB each on the way. Of the largest the API server takes, 1.5 MiB, no more are
+/// within what is read of an answer.
+const PAGE: usize = 40;
+
+/// One page at a time, of all kinds: it is the largest thing held.
+static LISTING: Semaphore = Semaphore::const_new(1);
 
 /// What is kept of one kind; clones share it.
 #[derive(Debug)]
@@ -186,6 +190,7 @@ impl<O: DeserializeOwned + Identified, K> Follow<O, K> {
         loop {
             self.metrics.listed(self.name);
             let path = format!("{}?limit={PAGE}&continue={next}", self.path);
+            let _one = LISTING.acquire().await;
             let List { metadata, items } = page::<List<O>>(&self.api, &path).await?;
             let kept = items.iter().filter_map(|one| Some((one.uid().to_owned(), (self.keep)(one)?)));
             by_uid.extend(kept);

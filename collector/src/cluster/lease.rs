@@ -84,20 +84,22 @@ impl LeaseError {
 impl Lease {
     /// Does the work whenever the lease is held, until told to stop; then gives it back, so that another begins at once.
     pub async fn lead<F: Future<Output = ()>>(self, mut stopping: watch::Receiver<bool>, work: impl Fn(Term) -> F) {
+        // Where this process has come to, should the Lease be gone with its annotation.
+        let mut known = None;
         loop {
-            let mut held = tokio::select! {
+            let (mut held, asked) = tokio::select! {
                 () = stopped(&mut stopping) => return,
                 held = self.acquire() => held,
             };
             self.metrics.held(true);
-            let position = position(&held);
+            let position = position(&held).or(known);
             let (end, ending) = watch::channel(false);
             let (reached, mut moved) = watch::channel(position);
             let mut work = std::pin::pin!(work(Term { ending, position, reached }));
             let ended = tokio::select! {
                 () = stopped(&mut stopping) => End::Stop,
                 () = &mut work => End::Done,
-                lost = self.hold(&mut held, &mut moved) => End::Lost(lost),
+                lost = self.hold(&mut held, &mut moved, asked) => End::Lost(lost),
             };
             end.send_replace(true);
             let is_done = match ended {
@@ -105,13 +107,14 @@ impl Lease {
                 // Held until the last of it is answered for, so that nobody repeats it.
                 End::Stop => tokio::select! {
                     () = work => true,
-                    _ = self.hold(&mut held, &mut moved) => false,
+                    _ = self.hold(&mut held, &mut moved, Instant::now()) => false,
                 },
                 End::Lost(lost) => {
                     self.metrics.held(false);
                     let error = format!("{:#}", anyhow::Error::new(lost));
                     tracing::warn!(error, lease = self.name, "stands by again");
                     work.await;
+                    known = *moved.borrow();
                     continue;
                 }
             };
@@ -123,14 +126,15 @@ impl Lease {
         }
     }
 
-    /// Ends when the lease is held.
-    async fn acquire(&self) -> Value {
+    /// Ends when the lease is held; says since when at the least.
+    async fn acquire(&self) -> (Value, Instant) {
         let (mut seen, mut told) = (None, String::new());
         loop {
+            let asked = Instant::now();
             match self.try_acquire(&mut seen).await {
                 Ok(Some(held)) => {
                     tracing::info!(identity = self.identity, lease = self.name, "holds the lease");
-                    return held;
+                    return (held, asked);
                 }
                 Ok(None) if told.is_empty() => {
                     "stands by".clone_into(&mut told);
@@ -169,8 +173,12 @@ impl Lease {
     }
 
     /// Renews, and writes where the work has come to; ends when the lease is lost.
-    async fn hold(&self, held: &mut Value, moved: &mut watch::Receiver<Option<u64>>) -> LeaseError {
-        let mut renewed = Instant::now();
+    async fn hold(
+        &self,
+        held: &mut Value,
+        moved: &mut watch::Receiver<Option<u64>>,
+        mut renewed: Instant,
+    ) -> LeaseError {
         loop {
             let wait = if renewed.elapsed() < RENEW_EVERY { RENEW_EVERY } else { LOOK_EVERY };
             let news = async {
@@ -208,7 +216,10 @@ impl Lease {
         match self.write(wanted).await {
             // Somebody else wrote in between; the next look tells who.
             Err(error) if error.is(StatusCode::CONFLICT) => {
-                let found = self.ask(Method::GET, &self.path(), None).await?;
+                let found = match self.ask(Method::GET, &self.path(), None).await {
+                    Err(error) if error.is(StatusCode::NOT_FOUND) => return Err(LeaseError::Taken),
+                    found => found?,
+                };
                 if found["spec"]["holderIdentity"].as_str() != Some(&self.identity) {
                     return Err(LeaseError::Taken);
                 }
@@ -225,17 +236,31 @@ impl Lease {
 
     async fn release(&self, held: Value, position: Option<u64>) {
         self.metrics.held(false);
-        let mut free = held;
-        let transitions = free["spec"]["leaseTransitions"].as_i64().unwrap_or(0);
-        *part(&mut free, "spec") = json!({ "leaseTransitions": transitions });
-        set_position(&mut free, position);
-        match tokio::time::timeout(RELEASE_WITHIN, self.write(free)).await {
-            Ok(Ok(_)) => tracing::info!(lease = self.name, "released the lease"),
+        match tokio::time::timeout(RELEASE_WITHIN, self.free(held, position)).await {
+            Ok(Ok(())) => tracing::info!(lease = self.name, "released the lease"),
             Ok(Err(error)) => {
                 let error = format!("{:#}", anyhow::Error::new(error));
                 tracing::warn!(error, "cannot release the lease; others wait for its end");
             }
             Err(_) => tracing::warn!("cannot release the lease in time; others wait for its end"),
+        }
+    }
+
+    /// A renewal that was cut short may have been written all the same: then what is held is not the newest.
+    async fn free(&self, mut held: Value, position: Option<u64>) -> Result<(), LeaseError> {
+        loop {
+            let transitions = held["spec"]["leaseTransitions"].as_i64().unwrap_or(0);
+            *part(&mut held, "spec") = json!({ "leaseTransitions": transitions });
+            set_position(&mut held, position);
+            match self.write(held).await {
+                Err(error) if error.is(StatusCode::CONFLICT) => {
+                    held = self.ask(Method::GET, &self.path(), None).await?;
+                    if held["spec"]["holderIdentity"].as_str() != Some(&self.identity) {
+                        return Err(LeaseError::Taken);
+                    }
+                }
+                written => return written.map(drop),
+            }
         }
     }
 

@@ -78,13 +78,12 @@ impl Reach {
         }
     }
 
-    /// A delivery was not taken in the time it is tried. Where the gateway has said nothing, or lets nobody in, pings
-    /// tell.
+    /// A delivery was not taken in the time it is tried. What pings fail with too, they tell.
     pub(super) fn held_up(&self, failure: &Failure) {
-        if failure.kind() != Kind::InsertsFail {
-            return;
-        }
         self.change(|known| {
+            if failure.kind() != Kind::InsertsFail && known.failed.is_some() {
+                return;
+            }
             let mut trouble = known.deliveries.take().map(|(trouble, _)| trouble);
             note(&mut trouble, Kind::InsertsFail, None, format!("deliveries are not taken: {failure}"));
             known.deliveries = trouble.map(|trouble| (trouble, Instant::now()));

@@ -38,8 +38,9 @@ use sender::{Seen, Sender};
 
 const PATH: &str = "/apis/events.k8s.io/v1/events?";
 
-/// Events in a page of a list: some 1 MB, and what is made of them waits for its answer before the next is read.
-const PAGE: usize = 500;
+/// Events in a page of a list: some 80 KB, and no more than is read of an answer where each is as large as the API server
+/// takes. What is made of them waits for its answer before the next is read.
+const PAGE: usize = 40;
 
 /// Events between the watch and the sender, some 2 KB each.
 const SEEN: usize = 256;

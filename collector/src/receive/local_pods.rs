@@ -32,6 +32,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3);
 /// Addresses nobody knows, which are not waited for again: those of other nodes and of this one.
 const STRANGERS: usize = 1024;
 
+/// Bytes of names and values that a resource is told at most beside its pod's identity: every record of it has them in
+/// a gateway, which refuses requests whose rows would be many times larger than themselves.
+const ADDED: usize = 2 << 10;
+
 /// A request may grow by as much as it has, and this.
 const GROWTH: usize = 1 << 20;
 
@@ -92,15 +96,21 @@ impl LocalPods {
         let sender = sender.and_then(|address| self.0.pods.find_at(address));
         let length = message.body.len();
         let growth = length.saturating_add(GROWTH).min(limit.saturating_sub(length));
+        // While it is made there are two of it. Without room it goes as it is, and not later.
+        if !message.permit.grow(length) {
+            self.0.metrics.refused.inc();
+            return message;
+        }
         let made = add(&message.body, growth, |said| self.0.of_resource(said, sender.as_ref()));
-        // Without room it goes as it is, and not later.
         if let Some(made) = made {
-            if message.permit.grow(made.len() - length) {
+            let more = made.len().saturating_sub(message.permit.bytes());
+            if message.permit.grow(more) {
                 message.body = made.into();
             } else {
                 self.0.metrics.refused.inc();
             }
         }
+        message.permit.shrink(message.body.len());
         message
     }
 }
@@ -118,8 +128,9 @@ impl Shared {
             strangers.remove(&sender);
             return None;
         }
+        // So many that what is known of them would not last: nobody is waited for.
         if strangers.len() >= STRANGERS && !strangers.contains_key(&sender) {
-            strangers.clear();
+            return None;
         }
         let until = *strangers.entry(sender).or_insert(now + LONGEST_WAIT);
         (now < until).then_some(until)
@@ -159,8 +170,11 @@ impl Shared {
             }
             None => pod.of_pod(),
         };
+        let mut left = ADDED;
         for (name, value) in more {
-            if all.iter().all(|(there, _)| *there != name) {
+            let rest = left.checked_sub(name.len() + value.len());
+            if let Some(rest) = rest.filter(|_| all.iter().all(|(there, _)| *there != name)) {
+                left = rest;
                 all.push((name, value));
             }
         }

@@ -15,6 +15,9 @@ const ATTRIBUTE: u32 = 1;
 /// A resource with more attributes is left as it is: each that is added is compared with each that is there.
 const MOST: usize = 1_000;
 
+/// The heads of a group and of its resource, with the longest numbers.
+const HEADS: usize = 32;
+
 /// Name and value.
 pub type Attribute = (String, String);
 
@@ -48,31 +51,39 @@ fn rewrite(
     growth: usize,
     more: &mut dyn FnMut(&Said<'_>) -> Vec<Attribute>,
 ) -> Result<Option<Vec<u8>>, Malformed> {
-    let (mut out, mut left, mut is_changed) = (Vec::new(), growth, false);
-    let mut fields = Fields::of(request);
+    let (mut out, mut left, mut fields) = (Vec::new(), growth, Fields::of(request));
+    // Where the next field begins, and the first byte that is not copied yet: nothing is, before there is something to
+    // add.
+    let (mut next, mut from) = (0, 0);
     while let Some(((number, value), raw)) = fields.next_raw()? {
-        match (number, value) {
-            (GROUP, Wire::Bytes(group)) => {
-                let added = addition(group, more)?;
-                if added.is_empty() {
-                    out.extend_from_slice(raw);
-                    continue;
-                }
-                if !is_changed {
-                    out.reserve(request.len());
-                }
-                is_changed = true;
-                let before = out.len();
-                write_group(group, &added, &mut out)?;
-                let grown = (out.len() - before).saturating_sub(raw.len());
-                let Some(rest) = left.checked_sub(grown) else { return Ok(None) };
-                left = rest;
-            }
+        let start = next;
+        next += raw.len();
+        let group = match (number, value) {
+            (GROUP, Wire::Bytes(group)) => group,
             (GROUP, _) => return Err(Malformed::WireType(GROUP)),
-            _ => out.extend_from_slice(raw),
+            _ => continue,
+        };
+        let added = addition(group, more)?;
+        if added.is_empty() {
+            continue;
         }
+        if out.is_empty() {
+            out.reserve_exact(request.len() + added.len() + HEADS);
+        }
+        out.extend_from_slice(&request[from..start]);
+        let before = out.len();
+        write_group(group, &added, &mut out)?;
+        from = next;
+        let grown = (out.len() - before).saturating_sub(raw.len());
+        let Some(rest) = left.checked_sub(grown) else { return Ok(None) };
+        left = rest;
     }
-    Ok(is_changed.then_some(out))
+    if from == 0 {
+        return Ok(None);
+    }
+    out.extend_from_slice(&request[from..]);
+    out.shrink_to_fit();
+    Ok(Some(out))
 }
 
 /// The attributes to be added to a group's resource, encoded.
@@ -138,35 +149,39 @@ fn text_of(value: &[u8]) -> Result<Option<&str>, Malformed> {
 
 /// The group with the attributes at the end of its resource's first piece. Where there is none, they are one.
 fn write_group(group: &[u8], added: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
-    let (mut inner, mut is_written) = (Vec::with_capacity(group.len() + added.len() + 8), false);
-    let mut fields = Fields::of(group);
-    let has_one = has_resource(group)?;
-    if !has_one {
-        write(RESOURCE, added, &mut inner);
-        is_written = true;
+    let first = first_resource(group)?;
+    let length = first.map_or(added.len(), |(resource, _)| resource.len() + added.len());
+    let mut head = Vec::with_capacity(HEADS);
+    write_head(RESOURCE, length, &mut head);
+    let replaced = first.map_or(0, |(_, raw)| raw);
+    write_head(GROUP, group.len() - replaced + head.len() + length, out);
+    let mut is_written = first.is_none();
+    if is_written {
+        write(RESOURCE, added, out);
     }
+    let mut fields = Fields::of(group);
     while let Some(((number, value), raw)) = fields.next_raw()? {
         match (number, value) {
             (RESOURCE, Wire::Bytes(resource)) if !is_written => {
                 is_written = true;
-                write_head(RESOURCE, resource.len() + added.len(), &mut inner);
-                write_resource(resource, added, &mut inner)?;
+                out.extend_from_slice(&head);
+                write_resource(resource, added, out)?;
             }
-            _ => inner.extend_from_slice(raw),
+            _ => out.extend_from_slice(raw),
         }
     }
-    write(GROUP, &inner, out);
     Ok(())
 }
 
-fn has_resource(group: &[u8]) -> Result<bool, Malformed> {
+/// The first piece of the resource, and the length of its whole field.
+fn first_resource(group: &[u8]) -> Result<Option<(&[u8], usize)>, Malformed> {
     let mut fields = Fields::of(group);
-    while let Some((number, _)) = fields.next_field()? {
-        if number == RESOURCE {
-            return Ok(true);
+    while let Some(((number, value), raw)) = fields.next_raw()? {
+        if let (RESOURCE, Wire::Bytes(resource)) = (number, value) {
+            return Ok(Some((resource, raw.len())));
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// After the last attribute, where an encoder would have them.

@@ -51,7 +51,9 @@ fn available(input: &Input<'_>) -> Fact {
         return fact(false, "NothingRuns", "no role has been started".to_owned());
     }
     let works = |seen: &Observed| seen.steady_pods.min(seen.workload.ready) > 0;
-    match input.observed.iter().find(|seen| !works(seen)) {
+    // Nobody sends to the cluster's collectors.
+    let mut takers = input.observed.iter().filter(|seen| seen.role != Role::Cluster);
+    match takers.find(|seen| !works(seen)) {
         Some(seen) if seen.workload.desired == 0 => {
             fact(false, "NoPodWanted", format!("no {} pod is wanted", seen.role.as_str()))
         }

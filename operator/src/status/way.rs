@@ -63,8 +63,11 @@ fn reached(input: &Input<'_>, type_: &'static str, server: Server) -> Fact {
         let status = ["True", "False"].into_iter().find(|status| *status == before.status).unwrap_or("Unknown");
         return fact(type_, status, &before.reason, before.message.clone());
     }
-    let of_the_way =
-        |(_, told, trouble): &(&str, &Destination, &Trouble)| told.server == server && trouble.kind.is_of_the_way();
+    // Of ClickHouse a right may lack for one table; who is denied access to a gateway can do nothing there.
+    let is_denied = |kind| server == Server::Gateway && kind == Kind::AccessDenied;
+    let of_the_way = |(_, told, trouble): &(&str, &Destination, &Trouble)| {
+        told.server == server && (trouble.kind.is_of_the_way() || is_denied(trouble.kind))
+    };
     if let Some((pod, told, trouble)) = worst(input.observed, &of_the_way) {
         return fact(type_, "False", trouble.kind.reason(told.server), sentence(input, pod, told.server, trouble));
     }

@@ -15,7 +15,9 @@ use crate::{
 };
 
 /// Set by the operator in every collector.
-const OWN_ENVIRONMENT: [&str; 3] = ["POD_NAME", "NODE_NAME", "NODE_IP"];
+const OWN_ENVIRONMENT: [&str; 2] = ["POD_NAME", "NODE_NAME"];
+/// Set in those that ask the kubelet.
+const NODE_IP: &str = "NODE_IP";
 /// Where the operator mounts what it mounts.
 const OWN_DIRECTORIES: &str = "/etc/clickstack";
 
@@ -48,7 +50,8 @@ fn service(wanted: Option<&Service>) -> plan::Service {
 pub(super) fn problems(field: &str, wanted: &PodSettings, pod: &plan::Pod) -> Vec<Problem> {
     let mut found = volumes(field, &wanted.volumes, pod);
     for (index, variable) in wanted.env.iter().enumerate() {
-        if OWN_ENVIRONMENT.contains(&variable.name.as_str()) {
+        let is_of_the_kubelet = variable.name == NODE_IP && pod.config.receivers.kubelet_metrics.is_some();
+        if is_of_the_kubelet || OWN_ENVIRONMENT.contains(&variable.name.as_str()) {
             let message = format!("{} is set by the operator; use another name", variable.name);
             found.push(Problem::new(format!("{field}.env[{index}].name"), message));
         }

@@ -78,8 +78,8 @@ async fn all_are_listed_in_pages_and_then_watched_and_what_is_forgotten_is_liste
     .await;
     let kept = started(&server, folder.path());
     assert_eq!(all(&kept), (false, Vec::new()), "nothing is known yet");
-    assert_eq!(server.asked().await, "GET /things?limit=500&continue= HTTP/1.1");
-    assert_eq!(server.asked().await, "GET /things?limit=500&continue=more HTTP/1.1");
+    assert_eq!(server.asked().await, "GET /things?limit=40&continue= HTTP/1.1");
+    assert_eq!(server.asked().await, "GET /things?limit=40&continue=more HTTP/1.1");
     let watching = |from| {
         let rest = format!("timeoutSeconds={WATCH_SECONDS}&resourceVersion={from} HTTP/1.1");
         format!("GET /things?watch=1&allowWatchBookmarks=true&{rest}")
@@ -87,7 +87,7 @@ async fn all_are_listed_in_pages_and_then_watched_and_what_is_forgotten_is_liste
     assert_eq!(server.asked().await, watching(10));
     assert_eq!(server.asked().await, watching(20), "resumed, and not listed again");
     assert_eq!(all(&kept), (true, vec!["12".into(), "6".into()]), "b became one that is not kept");
-    assert_eq!(server.asked().await, "GET /things?limit=500&continue= HTTP/1.1");
+    assert_eq!(server.asked().await, "GET /things?limit=40&continue= HTTP/1.1");
     assert_eq!(server.asked().await, watching(30));
     assert_eq!(all(&kept), (true, vec!["28".into()]));
 }

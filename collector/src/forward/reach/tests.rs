@@ -72,11 +72,15 @@ fn gateways_that_fail_in_turn_make_no_news() {
 #[test]
 fn deliveries_that_a_gateway_gives_back_are_told_until_one_is_taken() {
     let reach = Reach::default();
-    reach.pinged(None);
+    reach.pinged(Some(&silent()));
     for failure in [refused(), silent()] {
         reach.held_up(&failure);
         assert_eq!(kind(&reach), None, "pings tell");
     }
+    reach.pinged(None);
+    reach.held_up(&silent());
+    assert_eq!(kind(&reach), Some(Kind::InsertsFail), "pings are taken, and deliveries are not");
+    reach.delivered();
     let busy: Failure = Status::with_details(tonic::Code::Unavailable, "not stored yet", PATIENCE.into()).into();
     reach.held_up(&busy);
     let told = trouble(&reach).unwrap();

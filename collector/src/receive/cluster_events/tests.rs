@@ -185,7 +185,7 @@ async fn a_forgotten_version_leaves_nothing_out_and_repeats_nothing() {
     let asked = [server.asked().await, server.asked().await, server.asked().await, server.asked().await];
     assert_eq!(
         asked,
-        [listing("limit=1"), watching(50), listing("limit=500&continue="), listing("limit=500&continue=more")]
+        [listing("limit=1"), watching(50), listing("limit=40&continue="), listing("limit=40&continue=more")]
     );
     assert_eq!(server.asked().await, watching(100));
     running.reached(100).await;

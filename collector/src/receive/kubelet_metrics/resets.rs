@@ -12,9 +12,8 @@ use std::collections::HashMap;
 pub(super) struct Resets {
     /// By whom and what is counted.
     seen: HashMap<(String, &'static str), Seen>,
-    /// When values come in, and when they did before; in nanoseconds since the Unix epoch.
+    /// When values come in, in nanoseconds since the Unix epoch.
     now: u64,
-    before: u64,
 }
 
 #[derive(Debug)]
@@ -36,7 +35,7 @@ pub(super) struct Subject<'a> {
 impl Resets {
     /// Values of another time follow.
     pub(super) fn begin(&mut self, now: u64) {
-        (self.before, self.now) = (self.now, now);
+        self.now = now;
     }
 
     /// All have been told: who was not is forgotten.
