@@ -167,6 +167,10 @@ fn telemetry_can_be_sent_while_a_pod_of_any_generation_works() {
         assert_eq!(status.gateway.unwrap().unavailable, desired - steady);
     }
     assert_eq!(told(&made(Outcome::Applied(&plan), &[], None), "Available").unwrap().1, "NothingRuns");
+    // Nobody sends to the collectors of the cluster.
+    let idle = Observed { role: Role::Cluster, ..gateway(Workload { ready: 0, desired: 1, ..rolled_out() }, pods(0)) };
+    let status = made(Outcome::Applied(&plan), &[gateway(rolled_out(), pods(2)), idle], None);
+    assert_eq!(told(&status, "Available").unwrap().1, "PodsReady");
 }
 
 #[test]

@@ -70,6 +70,12 @@ fn a_refused_token_is_told_with_the_secret_it_comes_from() {
 }
 
 #[test]
+fn who_is_denied_access_to_a_central_gateway_does_not_reach_it() {
+    let status = with(vec![says("b", Schema::Current, Some(Kind::AccessDenied))], 2);
+    assert_eq!(told(&status, "ForwardReachable").unwrap().0, "False");
+}
+
+#[test]
 fn a_file_that_cannot_be_used_is_traced_to_its_object() {
     let mut way = says("b", Schema::Pending, Some(Kind::Credentials));
     if let Word::Says(Destination { trouble: Some(trouble), .. }) = &mut way.word {
