@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tests::clickhouse::ClickHouse;
 use tests::cluster::Namespace;
 use tests::ledger::{Ledger, Mode};
 use tests::otlp::{OtlpHttp, Rows};
@@ -39,6 +40,16 @@ impl Drop for Volume {
 const AS_ROOT: &str =
     "podTemplate: {spec: {securityContext: {$patch: replace, runAsUser: 0, seccompProfile: {type: RuntimeDefault}}}}";
 
+async fn stored_once(engine: &ClickHouse, ledger: &Ledger) {
+    eventually("the rows are stored, each once", Duration::from_secs(90), async || {
+        let account = ledger.check(engine, "otel.otel_logs").await.map_err(|error| format!("{error:#}"))?;
+        println!("{account:?}");
+        Ok(())
+    })
+    .await
+    .unwrap();
+}
+
 #[tokio::test]
 async fn what_a_gateway_keeps_on_its_claim_outlives_its_pod_and_an_outage_of_clickhouse() {
     let namespace = Namespace::create(cluster(), "e2e-spool").unwrap();
@@ -66,13 +77,7 @@ async fn what_a_gateway_keeps_on_its_claim_outlives_its_pod_and_an_outage_of_cli
     ledger.enter(0..500, &answer);
     namespace.kubectl(&["delete", "pod", &gateway.name, "--grace-period=1"]).unwrap();
     engine.start_again().await.unwrap();
-    eventually("the rows are stored", Duration::from_secs(90), async || {
-        let account = ledger.check(&engine, "otel.otel_logs").await.map_err(|error| format!("{error:#}"))?;
-        println!("{account:?}");
-        Ok(())
-    })
-    .await
-    .unwrap();
+    stored_once(&engine, &ledger).await;
     namespace.wait_ready("90s").unwrap();
     assert_eq!(namespace.pods("gateway").unwrap().remove(0).name, gateway.name);
 }
@@ -116,13 +121,7 @@ async fn gateways_evicted_and_scaled_down_in_an_outage_leave_their_rows_to_the_o
     .unwrap();
 
     engine.resume().unwrap();
-    eventually("the rows are stored", Duration::from_secs(90), async || {
-        let account = ledger.check(&engine, "otel.otel_logs").await.map_err(|error| format!("{error:#}"))?;
-        println!("{account:?}");
-        Ok(())
-    })
-    .await
-    .unwrap();
+    stored_once(&engine, &ledger).await;
     namespace.wait_ready("90s").unwrap();
 }
 
