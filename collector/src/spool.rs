@@ -27,6 +27,7 @@ use crate::{
     metrics::SpoolMetrics,
 };
 
+mod ages;
 mod coverage;
 pub mod dead;
 mod disk;
@@ -42,6 +43,7 @@ mod scan;
 pub mod shelf;
 mod writer;
 
+use ages::Ages;
 use coverage::Coverage;
 use dead::DeadLetters;
 pub use disk::Disk;
@@ -146,6 +148,7 @@ fn build<D: Disk>(
         check: options.check,
         called: options.called.clone(),
         were_called: false,
+        ages: Ages::new(mark, Instant::now()),
         dead,
         metrics: Arc::clone(metrics),
         parked: Parked::default(),

@@ -1,6 +1,6 @@
 //! What the spool counts.
 
-use std::time::Duration;
+use std::{sync::atomic::AtomicU64, time::Duration};
 
 use prometheus_client::{
     metrics::{counter::Counter, gauge::Gauge, histogram::Histogram},
@@ -18,6 +18,7 @@ pub struct SpoolMetrics {
     bytes: Gauge,
     limit: Gauge,
     waiting: Gauge,
+    oldest: Gauge<f64, AtomicU64>,
     blocks: Gauge,
     parked: Gauge,
     kept: Counter,
@@ -36,6 +37,7 @@ impl SpoolMetrics {
             bytes: Gauge::default(),
             limit: Gauge::default(),
             waiting: Gauge::default(),
+            oldest: Gauge::default(),
             blocks: Gauge::default(),
             parked: Gauge::default(),
             kept: Counter::default(),
@@ -55,6 +57,8 @@ impl SpoolMetrics {
         own.register_with_unit("used", "Bytes of the spool's files", Unit::Bytes, self.bytes.clone());
         own.register_with_unit("limit", "Bytes the spool may take", Unit::Bytes, self.limit.clone());
         own.register("waiting_deliveries", "Deliveries from the first that is not stored on", self.waiting.clone());
+        let help = "How long the first delivery that is not stored has waited, from this process's start at the most";
+        own.register_with_unit("oldest_delivery", help, Unit::Seconds, self.oldest.clone());
         own.register("unstored_blocks", "Blocks that are made and not stored", self.blocks.clone());
         own.register("parked_blocks", "Blocks put aside until their table takes blocks again", self.parked.clone());
         own.register("kept_deliveries", "Deliveries written to the disk", self.kept.clone());
@@ -65,6 +69,11 @@ impl SpoolMetrics {
         own.register("damaged_places", "Places found unreadable at the start", self.damaged.clone());
         own.register("replayed_blocks", "Blocks an earlier process had made and not stored", self.replayed.clone());
         own.register("dead_letters", "Records and requests that can never be stored", self.dead_letters.clone());
+    }
+
+    /// How long the first delivery that is not stored has waited.
+    pub fn waits(&self, oldest: Duration) {
+        self.oldest.set(oldest.as_secs_f64());
     }
 
     pub fn committed(&self, deliveries: usize, took: Duration) {

@@ -18,6 +18,7 @@ use tokio::{
 };
 
 use super::{
+    ages::Ages,
     dead::DeadLetters,
     disk::Disk,
     feed::{LONGEST_IN_MEMORY, Shared},
@@ -75,6 +76,7 @@ pub struct Writer<D: Disk> {
     /// Whether siblings take blocks now; see [`super::Options`].
     pub called: Option<watch::Receiver<bool>>,
     pub were_called: bool,
+    pub ages: Ages,
     pub dead: DeadLetters,
     pub metrics: Arc<SpoolMetrics>,
     pub parked: Parked,
@@ -305,6 +307,9 @@ impl<D: Disk> Writer<D> {
     /// Numbers what there is room for. Who finds none comes back later.
     fn keep(&mut self, deliveries: Vec<Delivery>, promised: &mut Promised) {
         let mut bytes = 0;
+        if !deliveries.is_empty() {
+            self.ages.kept(self.next_seq, Instant::now());
+        }
         for (index, mut delivery) in deliveries.into_iter().enumerate() {
             let size = super::frame::size_of_kept(delivery.body.len());
             if !self.log.has_room(bytes + size) {
@@ -408,6 +413,7 @@ impl<D: Disk> Writer<D> {
         }
         let segments = self.log.segments();
         self.metrics.holds(segments.bytes(), head.saturating_sub(mark), blocks, self.parked.count());
+        self.metrics.waits(self.ages.oldest(mark, head, Instant::now()));
     }
 }
 
