@@ -16,7 +16,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use prometheus_client::registry::Registry;
@@ -64,6 +64,8 @@ pub struct Options<'a> {
     pub directory: &'a Path,
     /// Bytes of all its files but dead letters.
     pub size: u64,
+    /// How long the first delivery may wait before no more are taken.
+    pub max_age: Option<Duration>,
     pub check: Check,
     /// Whether blocks are handed over to siblings now, where there are any: then none may wait for its table.
     pub called: Option<watch::Receiver<bool>>,
@@ -149,6 +151,8 @@ fn build<D: Disk>(
         called: options.called.clone(),
         were_called: false,
         ages: Ages::new(mark, Instant::now()),
+        max_age: options.max_age,
+        is_too_old: false,
         dead,
         metrics: Arc::clone(metrics),
         parked: Parked::default(),

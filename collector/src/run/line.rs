@@ -167,7 +167,13 @@ fn forwarder(forward: &Forward, metrics: &Arc<Pipeline>) -> Result<Forwarder> {
 }
 
 fn options(spool: &Spool) -> spool::Options<'_> {
-    spool::Options { directory: Path::new(&spool.directory), size: spool.size.0, check: assemble::check, called: None }
+    spool::Options {
+        directory: Path::new(&spool.directory),
+        size: spool.size.0,
+        max_age: spool.max_age.map(|age| age.0),
+        check: assemble::check,
+        called: None,
+    }
 }
 
 /// The writer ends after the line and the outlet.

@@ -229,8 +229,13 @@ fn a_full_spool_keeps_its_reserve_for_what_makes_room() {
 fn what_was_answered_and_not_read_is_not_passed_over() {
     let (deliveries, delivered) = tokio::sync::mpsc::channel(8);
     let metrics = Arc::new(SpoolMetrics::new(&mut Registry::default(), 0));
-    let options =
-        Options { directory: Path::new("/"), size: u64::MAX / 2, check: |_, _| Ok(Checked::default()), called: None };
+    let options = Options {
+        directory: Path::new("/"),
+        size: u64::MAX / 2,
+        max_age: None,
+        check: |_, _| Ok(Checked::default()),
+        called: None,
+    };
     let (mut writer, mut feed) =
         build(Fragile::default(), &options, DeadLetters::of(Path::new("/")), delivered, &metrics).unwrap();
     assert!(matches!(feed.next(Duration::ZERO), Next::Pause), "nothing is there");
@@ -264,4 +269,43 @@ fn what_was_answered_and_not_read_is_not_passed_over() {
     }
     assert_eq!(seen, [None, Some(0), Some(1)]);
     drop(deliveries);
+}
+
+#[test]
+fn while_the_first_delivery_waits_too_long_no_more_are_taken() {
+    let (deliveries, delivered) = tokio::sync::mpsc::channel(8);
+    let metrics = Arc::new(SpoolMetrics::new(&mut Registry::default(), 0));
+    let options = Options {
+        directory: Path::new("/"),
+        size: u64::MAX / 2,
+        max_age: Some(Duration::from_secs(60)),
+        check: |_, _| Ok(Checked::default()),
+        called: None,
+    };
+    let (writer, feed) =
+        build(Fragile::default(), &options, DeadLetters::of(Path::new("/")), delivered, &metrics).unwrap();
+    let shared = Arc::clone(&feed.shared);
+    let mut writer = super::Writer { ages: Ages::new(0, Instant::now() - Duration::from_secs(61)), ..writer };
+    writer.log.commit(&[Entry::Kept(kept(0, 10))]).unwrap();
+    (writer.next_seq, shared.lock().head) = (1, 1);
+    writer.tidy();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let handle = runtime.handle().clone();
+    let thread = std::thread::spawn(move || writer.run(&handle));
+    let ask = || {
+        let (ack, answer) = Ack::unbacked();
+        let (signal, transport) = (Signal::Logs, Transport::Grpc);
+        let delivery = Delivery { signal, body: kept(0, 10).body, transport, ack, turn: None, kept: None };
+        deliveries.blocking_send(delivery).unwrap();
+        runtime.block_on(answer.outcome())
+    };
+    assert!(ask().is_retry());
+    shared.lock().progress.assembled_below(1);
+    // The next look around finds that it is stored.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while ask().is_retry() {
+        assert!(Instant::now() < deadline, "nothing waits any more");
+    }
+    drop((deliveries, feed));
+    thread.join().unwrap();
 }

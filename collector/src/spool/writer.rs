@@ -77,6 +77,9 @@ pub struct Writer<D: Disk> {
     pub called: Option<watch::Receiver<bool>>,
     pub were_called: bool,
     pub ages: Ages,
+    pub max_age: Option<Duration>,
+    /// The first delivery has waited longer than that.
+    pub is_too_old: bool,
     pub dead: DeadLetters,
     pub metrics: Arc<SpoolMetrics>,
     pub parked: Parked,
@@ -312,7 +315,7 @@ impl<D: Disk> Writer<D> {
         }
         for (index, mut delivery) in deliveries.into_iter().enumerate() {
             let size = super::frame::size_of_kept(delivery.body.len());
-            if !self.log.has_room(bytes + size) {
+            if self.is_too_old || !self.log.has_room(bytes + size) {
                 self.metrics.full();
                 delivery.ack.settle(Outcome::Retry { after: spread(FULL, self.next_seq + index as u64) });
                 continue;
@@ -394,7 +397,7 @@ impl<D: Disk> Writer<D> {
         }
     }
 
-    fn tidy(&mut self) {
+    pub(super) fn tidy(&mut self) {
         let due = self.due();
         let mut state = self.shared.lock();
         let has_due = !due.is_empty();
@@ -413,7 +416,9 @@ impl<D: Disk> Writer<D> {
         }
         let segments = self.log.segments();
         self.metrics.holds(segments.bytes(), head.saturating_sub(mark), blocks, self.parked.count());
-        self.metrics.waits(self.ages.oldest(mark, head, Instant::now()));
+        let oldest = self.ages.oldest(mark, head, Instant::now());
+        self.is_too_old = self.max_age.is_some_and(|longest| oldest > longest);
+        self.metrics.waits(oldest);
     }
 }
 

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CollectorConfig, Forward, Role, check};
-use crate::{problem::Problem, quantity::ByteSize};
+use crate::{
+    problem::Problem,
+    quantity::{ByteSize, Duration},
+};
 
 /// With it, an answer means "on this disk"; without it, "in ClickHouse".
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -14,6 +17,10 @@ pub struct Spool {
     /// Bytes it may take. Full, it takes no more deliveries until some are stored.
     #[serde(default = "Spool::default_size")]
     pub size: ByteSize,
+    /// How long the first delivery may wait. When it has waited longer no more are taken until it is stored, so that what
+    /// senders may rely on has an end; nothing is dropped. Absent: `size` is the only bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<Duration>,
     /// Gateways that store what this one cannot store before it ends; it takes such blocks of theirs too, up to a
     /// quarter of `size` beside it. Absent: what is left waits in the folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -22,6 +29,9 @@ pub struct Spool {
 
 /// Segments of a spool at the least: one that fills, one kept for what is not a delivery, and two that wait.
 const SEGMENTS: u64 = 4;
+
+/// Blocks alone take seconds to fill and to be stored.
+const SHORTEST_AGE: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// The smallest spool that is of use.
 const SMALLEST: ByteSize = ByteSize::mebibytes(16);
@@ -45,6 +55,10 @@ impl Spool {
             let message =
                 format!("{} is too small; use at least {least}, four times limits.requestBytes ({request})", self.size);
             found.push(Problem::new("spool.size", message));
+        }
+        if self.max_age.is_some_and(|age| age.0 < SHORTEST_AGE) {
+            let message = "is shorter than an outage that is worth waiting for; use at least 1m, or leave it out";
+            found.push(Problem::new("spool.maxAge", message));
         }
         if let Some(siblings) = &self.siblings {
             found.extend(check::forward("spool.siblings", siblings));

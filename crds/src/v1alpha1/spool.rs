@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ClientTls;
-use crate::quantity::ByteSize;
+use crate::quantity::{ByteSize, Duration};
 
 /// With it, an answer means "on the gateway's disk", and an outage of ClickHouse holds up no sender until the spool is
 /// full.
@@ -13,6 +13,10 @@ use crate::quantity::ByteSize;
 pub struct Spool {
     /// Bytes each gateway may keep; the volume is a quarter larger, and 320Mi. At least four times `limits.requestBytes`.
     pub size: ByteSize,
+    /// How long the first delivery may wait, 1m or more. When it has waited longer no more are taken until it is stored;
+    /// nothing is dropped. Absent: size is the only bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<Duration>,
     /// Present: each gateway has a PersistentVolumeClaim of its own and is part of a StatefulSet, so that what it keeps
     /// outlives the pod and its node. Claims stay when gateways are removed: they may hold rows. Absent: an emptyDir,
     /// which outlives the container but not the pod.
@@ -51,4 +55,8 @@ pub struct VolumeClaim {
 pub struct AgentSpool {
     /// Bytes each agent may keep below /var/lib/clickstack of its node. At least four times `limits.requestBytes`.
     pub size: ByteSize,
+    /// How long the first delivery may wait, 1m or more. When it has waited longer no more are taken until it is stored;
+    /// nothing is dropped. Absent: size is the only bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<Duration>,
 }

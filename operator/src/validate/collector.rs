@@ -35,7 +35,7 @@ pub(super) fn gateway(name: &str, namespace: &str, spec: &ClickStackCollectorSpe
             let tls = tls.map(|tls| client_tls("sibling", tls, &mut mounts));
             config::Forward { tls, ..gateways(name, namespace, spec, &mut mounts) }
         });
-        spool::of_collector(wanted.size, siblings)
+        spool::of_collector(wanted.size, wanted.max_age, siblings)
     });
     let config = CollectorConfig {
         clickhouse: spec.clickhouse.as_ref().map(|clickhouse| destination(clickhouse, &mut mounts)),
@@ -98,7 +98,7 @@ pub(super) fn agent(name: &str, namespace: &str, spec: &ClickStackCollectorSpec,
     let host_metrics = agent.host_metrics.as_ref().map(host_metrics);
     let kubelet_metrics = agent.kubelet_metrics.as_ref().map(|kubelet| kubelet_metrics(kubelet, &mut mounts));
     let logs = container_logs.iter().flat_map(|logs| log_folders(name, namespace, logs));
-    let spool = agent.spool.as_ref().map(|wanted| spool::of_collector(wanted.size, None));
+    let spool = agent.spool.as_ref().map(|wanted| spool::of_collector(wanted.size, wanted.max_age, None));
     let spool_folder = spool.iter().map(|spool| spool::node_folder(name, namespace, spool));
     let node_folders = logs.chain(host_metrics.iter().map(root_folder)).chain(spool_folder).collect();
     let config = CollectorConfig {

@@ -3,7 +3,7 @@
 use crds::{
     config,
     problem::Problem,
-    quantity::ByteSize,
+    quantity::{ByteSize, Duration},
     v1alpha1::{ClickStackCollectorSpec, Gateway, Spool},
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -13,8 +13,12 @@ use crate::plan::{self, NodeFolder};
 const DIRECTORY: &str = "/var/lib/clickstack/spool";
 
 /// Agents have no siblings.
-pub(super) fn of_collector(size: ByteSize, siblings: Option<config::Forward>) -> config::Spool {
-    config::Spool { directory: DIRECTORY.to_owned(), size, siblings }
+pub(super) fn of_collector(
+    size: ByteSize,
+    max_age: Option<Duration>,
+    siblings: Option<config::Forward>,
+) -> config::Spool {
+    config::Spool { directory: DIRECTORY.to_owned(), size, max_age, siblings }
 }
 
 /// Of an agent. Each resource has its own: two agents must not share one.
@@ -75,7 +79,7 @@ mod tests {
     #[test]
     fn a_volume_has_room_for_siblings_and_letters_beside_its_spool() {
         for (size, volume) in [(ByteSize::mebibytes(2048), "2880Mi"), (ByteSize(1_000_000_000), "1513Mi")] {
-            assert_eq!(of_pod(&Spool { size, volume_claim: None, siblings: None }).volume.0, volume);
+            assert_eq!(of_pod(&Spool { size, max_age: None, volume_claim: None, siblings: None }).volume.0, volume);
         }
     }
 }

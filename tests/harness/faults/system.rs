@@ -230,6 +230,7 @@ impl Running {
                     config.spool = system.keeps_on_disk().then(|| Spool {
                         directory: queue.display().to_string(),
                         size: SPOOL,
+                        max_age: None,
                         siblings: None,
                     });
                     if let Some(destination) = &mut config.clickhouse {
