@@ -84,10 +84,10 @@ async fn what_a_gateway_keeps_on_its_claim_outlives_its_pod_and_an_outage_of_cli
 
 /// As `kubectl drain` does for each pod of a node.
 fn evict(namespace: &Namespace, pod: &str) {
-    let eviction =
-        format!("{{apiVersion: policy/v1, kind: Eviction, metadata: {{name: {pod}, namespace: {}}}}}", namespace.name);
+    let metadata = serde_json::json!({"name": pod, "namespace": namespace.name});
+    let eviction = serde_json::json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata});
     let path = format!("/api/v1/namespaces/{}/pods/{pod}/eviction", namespace.name);
-    namespace.cluster.kubectl_with(&["create", "--raw", &path, "-f", "-"], &eviction).unwrap();
+    namespace.cluster.kubectl_with(&["create", "--raw", &path, "-f", "-"], &eviction.to_string()).unwrap();
 }
 
 #[tokio::test]
