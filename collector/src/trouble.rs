@@ -6,7 +6,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use crds::destination::{Kind, Trouble};
+use crds::destination::{Destination, Kind, Trouble};
+use tokio::sync::watch;
 
 /// The same kind of trouble keeps its beginning.
 pub(crate) fn note(place: &mut Option<Trouble>, kind: Kind, code: Option<u32>, message: String) {
@@ -19,4 +20,13 @@ pub(crate) fn note(place: &mut Option<Trouble>, kind: Kind, code: Option<u32>, m
 pub(crate) fn chain(error: &dyn Error) -> String {
     let causes = std::iter::successors(error.source(), |error| (*error).source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// Tells whoever asks what is true now, and wakes those who wait only where that is news.
+pub(crate) fn tell(told: &watch::Sender<Destination>, now: Destination) {
+    told.send_if_modified(|told| {
+        let is_news = *told != now;
+        *told = now;
+        is_news
+    });
 }

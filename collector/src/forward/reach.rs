@@ -13,7 +13,7 @@ use crds::destination::{Destination, Kind, Schema, Server, Trouble};
 use tokio::sync::watch;
 
 use super::failure::Failure;
-use crate::trouble::note;
+use crate::trouble::{note, tell};
 
 /// Without a new failure in this time nothing is known any more: nobody may have sent since.
 const FAILURE_LASTS: Duration = Duration::from_secs(60);
@@ -96,11 +96,7 @@ impl Reach {
             change(&mut known);
             known.told()
         };
-        self.told.send_if_modified(|told| {
-            let is_news = *told != now;
-            *told = now;
-            is_news
-        });
+        tell(&self.told, now);
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

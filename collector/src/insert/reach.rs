@@ -14,7 +14,10 @@ use crds::destination::{Destination, Kind, Schema, Server, Trouble};
 use tokio::sync::watch;
 
 use super::{Client, InsertError};
-use crate::{table::Table, trouble::note};
+use crate::{
+    table::Table,
+    trouble::{note, tell},
+};
 
 /// Between two pings, and from a failed one to the next: two failures and their time-outs fit into ten seconds.
 const PING_EVERY: Duration = Duration::from_secs(3);
@@ -137,11 +140,7 @@ impl Reach {
             change(&mut known);
             known.told()
         };
-        self.told.send_if_modified(|told| {
-            let is_news = *told != now;
-            *told = now;
-            is_news
-        });
+        tell(&self.told, now);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
