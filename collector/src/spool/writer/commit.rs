@@ -1,0 +1,83 @@
+//! A commit, and what follows from its end.
+//!
+//! Comes in: what a commit will have promised. Goes out: deliveries to the line and blocks to the outlet, once it is on the
+//! disk; where the disk fails, a process that goes on as without a spool. Must not promise anything before.
+
+use std::time::Instant;
+
+use tokio::sync::mpsc::OwnedPermit;
+
+use super::{AFTER_ERROR, Disk, Entry, Promised, Writer};
+use crate::{
+    delivery::Delivery,
+    making::{Making, Seq},
+    table::Block,
+};
+
+impl<D: Disk> Writer<D> {
+    pub(super) fn commit(&mut self, promised: Promised) {
+        let Promised { entries, mut kept, blocks, released, again } = promised;
+        if !entries.is_empty() {
+            let begun = Instant::now();
+            match self.log.commit(&entries) {
+                Ok(()) => {
+                    self.broken_until = None;
+                    self.metrics.committed(kept.len(), begun.elapsed());
+                }
+                Err(error) => self.fail(&error, entries, std::mem::take(&mut kept)),
+            }
+        }
+        self.publish(kept, blocks, &released, again);
+    }
+
+    /// The disk does not keep what it is given. Nobody was told that it would: senders come back, and what the line has
+    /// made goes on. Its makings are written down as soon as they can be; a process that ends before that may store
+    /// their rows twice.
+    fn fail(&mut self, error: &std::io::Error, entries: Vec<Entry>, kept: Vec<Delivery>) {
+        tracing::error!(%error, "the spool cannot be written; answers wait for clickhouse until it can");
+        self.metrics.disk_failed();
+        self.broken_until = Some(Instant::now() + AFTER_ERROR);
+        self.owed.extend(entries.into_iter().filter(|entry| !matches!(entry, Entry::Kept(_))));
+        // Dropped, they are answered "retry". What the failed commit holds of them is void, so their numbers are free.
+        drop(kept);
+        self.next_seq = self.shared.lock().head;
+    }
+
+    /// Without a disk, as without a spool. What is behind goes first; nobody waits for that.
+    pub(super) fn pass_on(&self, deliveries: Vec<Delivery>) {
+        let mut state = self.shared.lock();
+        if state.is_live {
+            let now = Instant::now();
+            state.waiting.extend(deliveries.into_iter().map(|delivery| (delivery, now)));
+            self.shared.wake();
+        }
+    }
+
+    pub(super) fn publish(
+        &mut self,
+        kept: Vec<Delivery>,
+        blocks: Vec<(Block, OwnedPermit<Block>)>,
+        released: &[Seq],
+        again: Vec<Making>,
+    ) {
+        let mut late = Vec::new();
+        let mut state = self.shared.lock();
+        released.iter().for_each(|first| state.progress.release(*first));
+        state.again.extend(again);
+        if !kept.is_empty() {
+            state.head = self.next_seq;
+        }
+        if state.is_live {
+            let now = Instant::now();
+            state.waiting.extend(kept.into_iter().map(|delivery| (delivery, now)));
+        } else {
+            late = kept;
+        }
+        drop(state);
+        self.shared.wake();
+        late.into_iter().for_each(|delivery| self.answer(delivery));
+        for (block, place) in blocks {
+            place.send(block);
+        }
+    }
+}
