@@ -9,7 +9,7 @@ use crds::{
     config::Role,
     v1alpha1::{ClickStackCollector, Status},
 };
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use k8s_openapi::{api::events::v1::Event, jiff::Timestamp};
 use kube::{
     Api, Client, Resource,
@@ -86,7 +86,8 @@ impl fmt::Debug for Writer {
 }
 
 impl Writer {
-    /// Makes `live` what `desired` says. Parts of a stage go out together: pods need all of the first.
+    /// Makes `live` what `desired` says. Parts of a stage go out together: pods need all of the first, and a binding is
+    /// refused while the Role it names is not there.
     ///
     /// Gives back the roles whose workloads wait for another's.
     ///
@@ -94,15 +95,24 @@ impl Writer {
     /// The first write that failed. What was written stays.
     pub async fn apply(&self, plan: &Plan, desired: &[Child], live: &[Live]) -> Result<Vec<Role>, Error> {
         let (workloads, needed): (Vec<_>, Vec<_>) = desired.iter().partition(|child| child.kind.is_workload());
-        try_join_all(needed.into_iter().map(|child| self.child(plan, child, live))).await?;
+        let (bindings, needed): (Vec<_>, Vec<_>) =
+            needed.into_iter().partition(|child| child.kind == Kind::RoleBinding);
+        self.children(plan, &needed, live).await?;
+        self.children(plan, &bindings, live).await?;
         let (gateways, others): (Vec<_>, Vec<_>) = workloads.into_iter().partition(|child| child.role == Role::Gateway);
-        let written = try_join_all(gateways.into_iter().map(|child| self.child(plan, child, live))).await?;
-        let has_written = written.contains(&true);
+        let has_written = self.children(plan, &gateways, live).await?;
         let (waiting, others): (Vec<_>, Vec<_>) =
             others.into_iter().partition(|child| order::waits(child, live, has_written));
-        try_join_all(others.into_iter().map(|child| self.child(plan, child, live))).await?;
+        self.children(plan, &others, live).await?;
         try_join_all(surplus(live, desired).into_iter().map(|child| self.delete(&plan.namespace, child))).await?;
         Ok(waiting.into_iter().map(|child| child.role).collect())
+    }
+
+    /// Whether there was anything to write. Each is written, whatever becomes of the others: a write that is dropped under
+    /// way would be one that never comes about.
+    async fn children(&self, plan: &Plan, children: &[&Child], live: &[Live]) -> Result<bool, Error> {
+        let written = join_all(children.iter().map(|child| self.child(plan, child, live))).await;
+        written.into_iter().try_fold(false, |any, written| Ok(written? || any))
     }
 
     /// Whether there was anything to write.

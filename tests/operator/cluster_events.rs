@@ -174,6 +174,8 @@ async fn the_account_may_read_what_its_receivers_ask_for_and_write_its_own_lease
     })
     .await
     .unwrap();
+    let failures = operator.metric("clickstack_operator_reconcile_failures_total").await.unwrap();
+    assert_eq!(failures, 0.0, "nothing is asked for before what it needs is there");
     for beyond in [
         &["update", "leases.coordination.k8s.io/other"][..],
         &["update", "leases.coordination.k8s.io/main-cluster", "-n", "kube-system"],
