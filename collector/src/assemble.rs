@@ -78,7 +78,7 @@ impl Assembler {
     /// Takes a delivery; returns the blocks that are full with it. The answer for one that is kept waits for nothing
     /// else.
     pub fn take(&mut self, delivery: Delivery, source: &mut dyn Source, now: Instant) -> Vec<Block> {
-        let Delivery { signal, body, transport, ack, turn: _turn, kept } = delivery;
+        let Delivery { signal, body, transport, ack, turn: _turn, kept, .. } = delivery;
         let mut sealed = Vec::new();
         if kept.is_some() != self.has_kept {
             sealed = self.finish(now);

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::OwnedPermit;
 use crate::{
     ack::Ack,
     budget::Permit,
+    id::Id,
     making::{Making, Passage, Receipt, Seq},
     record::Malformed,
     signal::Signal,
@@ -27,6 +28,8 @@ pub struct Delivery {
     pub turn: Option<Permit>,
     /// Its number, where a spool keeps it: then the answer waits for no insert.
     pub kept: Option<Seq>,
+    /// What it is called by whom it comes from, where that keeps it; to whom it is forwarded, what it is called here.
+    pub id: Option<Id>,
 }
 
 /// How it came, as OpenTelemetry's own metrics label it.

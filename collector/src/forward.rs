@@ -17,6 +17,7 @@ use crate::{
     ack::{Outcome, RETRY_AFTER},
     delivery::Delivery,
     handover::{self, Handover},
+    id::{self, Id},
     metrics::Pipeline,
     signal::Signal,
 };
@@ -66,6 +67,14 @@ pub struct Forwarder {
     pub reach: Reach,
 }
 
+/// What is said to a gateway, until one has taken it.
+#[derive(Debug)]
+struct Call {
+    path: &'static str,
+    id: Option<Id>,
+    body: Bytes,
+}
+
 impl Forwarder {
     /// Runs until no delivery can come any more and the last one is answered for.
     pub async fn run(self, mut deliveries: mpsc::Receiver<Delivery>) {
@@ -86,7 +95,8 @@ impl Forwarder {
     pub async fn hand_over(self, mut blocks: mpsc::Receiver<Handover>) {
         while let Some(Handover { body, ack }) = blocks.recv().await {
             while !ack.is_abandoned() {
-                let outcome = self.forward_until(handover::PATH, body.clone(), false).await;
+                let outcome =
+                    self.forward_until(Call { path: handover::PATH, id: None, body: body.clone() }, false).await;
                 if !outcome.is_retry() {
                     ack.settle(outcome);
                     break;
@@ -100,7 +110,8 @@ impl Forwarder {
     /// without records, which every receiver of OTLP takes and nobody stores.
     pub async fn ping(self) {
         loop {
-            let answer = self.try_once(Signal::Logs.grpc_path(), Bytes::new(), PING_TIMEOUT.min(self.timeout)).await;
+            let nothing = Call { path: Signal::Logs.grpc_path(), id: None, body: Bytes::new() };
+            let answer = self.try_once(&nothing, PING_TIMEOUT.min(self.timeout)).await;
             // A refusal for good is an answer too.
             let failure = answer.err().filter(|failure| failure.outcome().is_retry());
             self.reach.pinged(failure.as_ref());
@@ -109,18 +120,18 @@ impl Forwarder {
     }
 
     async fn deliver(&self, delivery: Delivery) {
-        let Delivery { signal, body, ack, turn, kept, .. } = delivery;
+        let Delivery { signal, body, ack, turn, kept, id, .. } = delivery;
         // Nothing is opened here: how many bodies are held is for the budget alone.
         drop(turn);
-        let outcome = self.forward_until(signal.grpc_path(), body, kept.is_some()).await;
+        let outcome = self.forward_until(Call { path: signal.grpc_path(), id, body }, kept.is_some()).await;
         self.metrics.forwarded(&outcome);
         ack.settle(outcome);
     }
 
-    async fn forward_until(&self, path: &'static str, body: Bytes, is_kept: bool) -> Outcome {
+    async fn forward_until(&self, call: Call, is_kept: bool) -> Outcome {
         let (mut pause, late) = (BACKOFF.0, Instant::now() + self.retry_for);
         loop {
-            let failure = match self.try_once(path, body.clone(), self.timeout).await {
+            let failure = match self.try_once(&call, self.timeout).await {
                 Ok(outcome) => {
                     self.reach.delivered();
                     return outcome;
@@ -144,19 +155,22 @@ impl Forwarder {
         }
     }
 
-    async fn try_once(&self, path: &'static str, body: Bytes, limit: Duration) -> Result<Outcome, Failure> {
+    async fn try_once(&self, call: &Call, limit: Duration) -> Result<Outcome, Failure> {
         let (peer, channel) = self.peers.next().ok_or(Failure::NoAddress)?;
-        let mut request = Request::new(body);
+        let mut request = Request::new(call.body.clone());
+        if let Some(id) = call.id.and_then(|id| id.text().parse().ok()) {
+            request.metadata_mut().insert(id::HEADER, id);
+        }
         if let Some(token) = &self.token {
             request.metadata_mut().insert("authorization", token.shown().await?);
         }
         let mut client = tonic::client::Grpc::new(channel);
-        let call = async {
+        let trying = async {
             client.ready().await.map_err(Failure::Connect)?;
-            let path = http::uri::PathAndQuery::from_static(path);
+            let path = http::uri::PathAndQuery::from_static(call.path);
             client.unary(request, path, RawCodec).await.map_err(Failure::from)
         };
-        let answer = tokio::time::timeout(limit, call).await.unwrap_or(Err(Failure::Timeout(limit)));
+        let answer = tokio::time::timeout(limit, trying).await.unwrap_or(Err(Failure::Timeout(limit)));
         match answer {
             Ok(response) => Ok(Outcome::Delivered { rejected: codec::rejected(response.get_ref()) }),
             Err(failure) => {

@@ -14,6 +14,7 @@ pub mod ack;
 pub mod budget;
 pub mod delivery;
 pub mod handover;
+pub mod id;
 pub mod making;
 pub mod measurements;
 pub mod pattern;

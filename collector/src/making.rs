@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::{ack::Outcome, table::Table};
+use crate::{ack::Outcome, id::Id, table::Table};
 
 /// The number of a delivery in its spool; never used twice.
 pub type Seq = u64;
@@ -116,17 +116,19 @@ impl Receipt {
 #[derive(Debug)]
 pub struct Passage {
     seq: Seq,
+    /// What the delivery is called on its way.
+    pub id: Option<Id>,
     notices: Option<UnboundedSender<Notice>>,
 }
 
 impl Passage {
-    pub const fn new(seq: Seq, notices: UnboundedSender<Notice>) -> Self {
-        Self { seq, notices: Some(notices) }
+    pub const fn new(seq: Seq, id: Option<Id>, notices: UnboundedSender<Notice>) -> Self {
+        Self { seq, id, notices: Some(notices) }
     }
 
     /// Where there is no spool.
     pub const fn to_nobody(seq: Seq) -> Self {
-        Self { seq, notices: None }
+        Self { seq, id: None, notices: None }
     }
 
     pub fn tell(self, outcome: Outcome) {

@@ -18,6 +18,7 @@ use crate::{
     ack::{Ack, Outcome},
     budget::Budget,
     delivery::{Delivery, Transport},
+    id::Id,
     metrics::Pipeline,
     signal::Signal,
 };
@@ -139,14 +140,14 @@ impl Intake {
     }
 
     /// Hands on a request and waits for its outcome.
-    async fn deliver(&self, signal: Signal, transport: Transport, message: Message) -> Outcome {
+    async fn deliver(&self, signal: Signal, transport: Transport, message: Message, id: Option<Id>) -> Outcome {
         let begin = Instant::now();
         let message = match &self.local_pods {
             Some(pods) => pods.tell(message, self.sender, self.request_limit).await,
             None => message,
         };
         let (ack, answer) = Ack::new(message.permit);
-        let delivery = Delivery { signal, body: message.body, transport, ack, turn: message.turn, kept: None };
+        let delivery = Delivery { signal, body: message.body, transport, ack, turn: message.turn, kept: None, id };
         // A line that is gone has dropped the delivery, and dropping it answers "retry".
         let wait = async {
             let _ = self.deliveries.send(delivery).await;

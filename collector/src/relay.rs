@@ -69,12 +69,13 @@ impl Relay {
         // What was read back is a part of a much longer read, of which nothing is needed but this.
         let body = if ack.is_awaited() { body } else { Bytes::copy_from_slice(&body) };
         let passage = source.hand_on(seq);
+        let id = passage.id;
         ack.settle(Outcome::Delivered { rejected });
         // Without room there is no budget any more, and no process: the next one finds the delivery.
         let Some(room) = self.runtime.block_on(self.room.wait(body.len())) else { return };
         let (ack, answer) = Ack::new(room);
         self.runtime.spawn(async move { passage.tell(answer.outcome().await) });
-        self.send(Delivery { signal, body, transport, ack, turn: None, kept: Some(seq) });
+        self.send(Delivery { signal, body, transport, ack, turn: None, kept: Some(seq), id });
     }
 
     /// A forwarder that is gone has dropped the delivery, and dropping it answers "retry".

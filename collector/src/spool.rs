@@ -24,6 +24,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::{
     delivery::{Check, Delivery},
+    making::Seq,
     metrics::SpoolMetrics,
 };
 
@@ -41,6 +42,7 @@ mod reader;
 mod recovery;
 mod scan;
 pub mod shelf;
+mod window;
 mod writer;
 
 use ages::Ages;
@@ -69,6 +71,8 @@ pub struct Options<'a> {
     pub check: Check,
     /// Whether blocks are handed over to siblings now, where there are any: then none may wait for its table.
     pub called: Option<watch::Receiver<bool>>,
+    /// How far the line may be ahead of the first delivery that is not done.
+    pub longest_ahead: Option<Seq>,
 }
 
 /// Why there is no spool.
@@ -84,6 +88,10 @@ pub enum SpoolError {
 
 /// A segment: small enough that what is stored is given back soon, large enough that a new one is a rare event.
 const SEGMENT: (u64, u64) = (1 << 20, 64 << 20);
+
+/// What is known of other collectors' streams is a sixteenth of a segment: it is written down again whenever one is given
+/// back.
+const WINDOW: u64 = 16;
 
 /// A sixteenth of the spool, within bounds.
 fn segment_size(spool: u64) -> u64 {
@@ -117,14 +125,18 @@ fn build<D: Disk>(
     metrics: &Arc<SpoolMetrics>,
 ) -> io::Result<(Writer<D>, Feed<D::File>)> {
     let found = recover(&disk)?;
-    let Left { mark, next_seq, next_block, blocks, made, passed, damaged } = found.left;
+    let Left { mark, next_seq, next_block, blocks, made, passed, own, mut streams, window, damaged } = found.left;
     tell(damaged, blocks.len(), next_seq - mark);
     metrics.found(damaged, blocks.len());
     let mut progress = Progress::new(mark);
     blocks.iter().for_each(|making| progress.hold(*making.deliveries.start()));
-    let log =
-        Log::new(disk, options.size, segment_size(options.size), found.segments, found.next_id, (mark, next_seq))?;
+    let own = own.unwrap_or_else(crate::making::random_writer);
+    let size = segment_size(options.size);
+    let log = Log::new(disk, options.size, size, found.segments, found.next_id, (mark, next_seq), own)?;
     let segments = log.segments();
+    let remembered = (size / WINDOW) as usize;
+    metrics.remembers_at_most(remembered);
+    streams.push((next_seq, Some(log.stream())));
     let shared = Shared::new(next_seq, progress, next_block, blocks);
     let (orders, ordered) = mpsc::unbounded_channel();
     let (notices, noticed) = mpsc::unbounded_channel();
@@ -136,6 +148,8 @@ fn build<D: Disk>(
         had_again: false,
         coverage: Coverage::new(&made, passed),
         writer: crate::making::random_writer(),
+        streams,
+        longest_ahead: options.longest_ahead,
         orders,
         notices,
         metrics: Arc::clone(metrics),
@@ -156,6 +170,7 @@ fn build<D: Disk>(
         dead,
         metrics: Arc::clone(metrics),
         parked: Parked::default(),
+        window: window.within(remembered),
         owed: Vec::new(),
         unburied: Vec::new(),
         broken_until: None,

@@ -23,5 +23,6 @@ mod regions;
 mod rows;
 mod schema;
 mod senders;
+mod sent_again;
 mod spool;
 mod tls;

@@ -38,7 +38,8 @@ const PURE_MUST_NOT: &[&str] =
     &["tokio ::", "std :: fs", "std :: net", "Instant :: now", "SystemTime", "tracing", "hyper ::", "kube ::"];
 
 /// What the stages share.
-const NOUNS: &[&str] = &["signal", "record", "table", "ack", "budget", "delivery", "pattern", "rfc3339", "trouble"];
+const NOUNS: &[&str] =
+    &["signal", "record", "table", "ack", "budget", "delivery", "id", "pattern", "rfc3339", "trouble"];
 const NOUNS_MUST_NOT: &[&str] = &["tracing", "println", "eprintln"];
 
 /// The stages that touch the world, and everything that is a stage.

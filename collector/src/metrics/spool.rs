@@ -28,6 +28,11 @@ pub struct SpoolMetrics {
     damaged: Counter,
     replayed: Counter,
     dead_letters: Counter,
+    known: Counter,
+    streams: Gauge,
+    streams_bytes: Gauge,
+    streams_limit: Gauge,
+    forgotten: Counter,
 }
 
 impl SpoolMetrics {
@@ -47,6 +52,11 @@ impl SpoolMetrics {
             damaged: Counter::default(),
             replayed: Counter::default(),
             dead_letters: Counter::default(),
+            known: Counter::default(),
+            streams: Gauge::default(),
+            streams_bytes: Gauge::default(),
+            streams_limit: Gauge::default(),
+            forgotten: Counter::default(),
         };
         metrics.limit.set(i64::try_from(limit).unwrap_or(i64::MAX));
         metrics.register(registry.sub_registry_with_prefix("clickstack_collector_spool"));
@@ -69,6 +79,19 @@ impl SpoolMetrics {
         own.register("damaged_places", "Places found unreadable at the start", self.damaged.clone());
         own.register("replayed_blocks", "Blocks an earlier process had made and not stored", self.replayed.clone());
         own.register("dead_letters", "Records and requests that can never be stored", self.dead_letters.clone());
+        self.register_streams(own);
+    }
+
+    fn register_streams(&self, own: &mut Registry) {
+        let help = "Deliveries that a collector has sent again, and that were here already";
+        own.register("known_deliveries", help, self.known.clone());
+        own.register("streams", "Streams of other collectors of which is known what is here", self.streams.clone());
+        let help = "Bytes that what is known of streams takes";
+        own.register_with_unit("streams_used", help, Unit::Bytes, self.streams_bytes.clone());
+        let help = "Bytes that what is known of streams may take";
+        own.register_with_unit("streams_limit", help, Unit::Bytes, self.streams_limit.clone());
+        let help = "Streams of which nothing is known any more: what they send again is stored again";
+        own.register("forgotten_streams", help, self.forgotten.clone());
     }
 
     /// How long the first delivery that is not stored has waited.
@@ -87,6 +110,25 @@ impl SpoolMetrics {
 
     pub fn disk_failed(&self) {
         self.disk_errors.inc();
+    }
+
+    /// A delivery was here already.
+    pub fn knew(&self) {
+        self.known.inc();
+    }
+
+    /// What is known of streams.
+    pub fn remembers(&self, streams: usize, bytes: usize) {
+        self.streams.set(saturated(streams));
+        self.streams_bytes.set(saturated(bytes));
+    }
+
+    pub fn remembers_at_most(&self, bytes: usize) {
+        self.streams_limit.set(saturated(bytes));
+    }
+
+    pub fn forgot(&self, streams: usize) {
+        self.forgotten.inc_by(streams as u64);
     }
 
     pub fn buried(&self) {

@@ -27,6 +27,7 @@ use crate::{
     ack::{Ack, Outcome},
     delivery::Transport,
     handover::{self, Handover},
+    id::{self, Id},
     signal::Signal,
 };
 
@@ -83,8 +84,9 @@ impl Grpc {
         };
         match method {
             Method::Export(signal) => {
+                let id = parts.headers.get(id::HEADER).and_then(|value| Id::of(value.to_str().ok()?));
                 let outcome = match self.message(body, signal, encoding).await {
-                    Ok(message) => self.intake.deliver(signal, Transport::Grpc, message).await,
+                    Ok(message) => self.intake.deliver(signal, Transport::Grpc, message, id).await,
                     Err(outcome) => outcome,
                 };
                 answer(signal, outcome)

@@ -91,7 +91,7 @@ impl Http {
             self.intake.unpack(message, packing).await
         };
         match unpacked.await {
-            Ok(message) => self.intake.deliver(packing.signal, packing.transport, message).await,
+            Ok(message) => self.intake.deliver(packing.signal, packing.transport, message, None).await,
             Err(outcome) => outcome,
         }
     }

@@ -8,6 +8,7 @@ use super::*;
 use crate::{
     assemble,
     delivery::Transport,
+    id::Id,
     making::{Notice, Passage},
     signal::Signal,
 };
@@ -30,7 +31,7 @@ impl Source for &mut Spool {
     }
 
     fn hand_on(&mut self, seq: Seq) -> Passage {
-        Passage::new(seq, self.notices.clone())
+        Passage::new(seq, Some(Id { stream: 7, seq, floor: 0 }), self.notices.clone())
     }
 
     fn refused(&mut self, seq: Seq, is_told: bool, _reason: &str) {
@@ -55,7 +56,7 @@ fn line(bodies: &[&[u8]]) -> (Line, Vec<crate::ack::Answer>) {
         let (ack, answer) = Ack::new(room.admit(0).unwrap());
         let body = Bytes::copy_from_slice(body);
         let (signal, transport, kept) = (Signal::Logs, Transport::Grpc, Some(seq as Seq));
-        next.push_back(Delivery { signal, body, transport, ack, turn: None, kept });
+        next.push_back(Delivery { signal, body, transport, ack, turn: None, kept, id: None });
         answers.push(answer);
     }
     let metrics = Arc::new(Pipeline::new(&mut Registry::default()));
@@ -71,7 +72,7 @@ fn a_sender_is_answered_while_its_delivery_is_still_under_way() {
     let answer = runtime.block_on(answers.remove(0).outcome());
     assert_eq!(answer, Outcome::Delivered { rejected: 0 });
     let delivery = forwarded.try_recv().unwrap();
-    assert_eq!(delivery.kept, Some(0));
+    assert_eq!((delivery.kept, delivery.id), (Some(0), Some(Id { stream: 7, seq: 0, floor: 0 })));
     assert!(noticed.try_recv().is_err(), "the spool keeps it until the gateway has answered");
     delivery.ack.settle(Outcome::Delivered { rejected: 0 });
     assert!(matches!(runtime.block_on(noticed.recv()), Some(Notice::Passed(0))));

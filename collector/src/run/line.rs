@@ -20,6 +20,7 @@ use crate::{
     delivery::Delivery,
     forward::{self, Forwarder, peers::Peers, token::Token},
     handover::Handover,
+    id,
     insert::{Client, Inserter, Siblings},
     metrics::{Pipeline, ShelfMetrics},
     relay::Relay,
@@ -173,6 +174,7 @@ fn options(spool: &Spool) -> spool::Options<'_> {
         max_age: spool.max_age.map(|age| age.0),
         check: assemble::check,
         called: None,
+        longest_ahead: None,
     }
 }
 
@@ -210,7 +212,8 @@ fn start_forwarding(
         return Ok(Line { deliveries: to_forwarder, destination: None, way, handovers: None, done });
     };
     let (deliveries, delivered) = mpsc::channel(DELIVERIES);
-    let (writer, feed) = spool::open(&options(spool), delivered, registry)?;
+    let options = spool::Options { longest_ahead: Some(id::SPAN), ..options(spool) };
+    let (writer, feed) = spool::open(&options, delivered, registry)?;
     if feed.has_blocks() {
         bail!(
             "spool.directory: {} holds rows of a gateway that wrote to ClickHouse; let one with the old configuration \

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     ack::Ack,
     delivery::{Delivery, Next, Source},
+    id::Id,
     making::{ALL_RECORDS, ENCODER, Making, Name, Notice, Passage, Receipt, Seq},
     metrics::SpoolMetrics,
     signal::Signal,
@@ -88,6 +89,10 @@ pub struct Feed<F> {
     pub reader: Reader<F>,
     pub coverage: Coverage,
     pub writer: u128,
+    /// From which delivery on they belong to which stream.
+    pub streams: Vec<(Seq, Option<u128>)>,
+    /// See [`super::Options`].
+    pub longest_ahead: Option<Seq>,
     /// Deliveries that were refused and are not given back yet: no block has rows of them.
     pub refused: BTreeSet<Seq>,
     /// The last turn was one of a block that is made again.
@@ -106,6 +111,11 @@ impl<F: DiskFile> Feed<F> {
 
     fn has_delivery(&self, state: &State) -> bool {
         !state.waiting.is_empty() || self.reader.next() < state.head
+    }
+
+    /// The first delivery that has to wait until an earlier one is done.
+    fn end(&self, state: &State) -> Seq {
+        self.longest_ahead.map_or(Seq::MAX, |ahead| state.progress.mark().saturating_add(ahead))
     }
 
     /// The next delivery from the disk, if the line is behind.
@@ -128,10 +138,15 @@ impl<F: DiskFile> Feed<F> {
     }
 }
 
+/// The stream of the process that kept a delivery; none where it knew of no streams.
+pub fn stream_of(streams: &[(Seq, Option<u128>)], seq: Seq) -> Option<u128> {
+    streams.iter().rev().find(|(first, _)| *first <= seq).and_then(|(_, stream)| *stream)
+}
+
 /// It was answered when it was kept.
 fn unanswered(kept: Kept) -> Delivery {
-    let Kept { seq, signal, transport, body, .. } = kept;
-    Delivery { signal, body, transport, ack: Ack::to_nobody(), turn: None, kept: Some(seq) }
+    let Kept { seq, signal, transport, id, body, .. } = kept;
+    Delivery { signal, body, transport, ack: Ack::to_nobody(), turn: None, kept: Some(seq), id }
 }
 
 impl<F: DiskFile> Source for Feed<F> {
@@ -146,16 +161,19 @@ impl<F: DiskFile> Source for Feed<F> {
                 self.had_again = true;
                 return Next::Again(making);
             }
+            let end = self.end(&state);
             // What stands before it on the disk goes first.
-            let is_next =
-                |(delivery, _): &mut (Delivery, Instant)| delivery.kept.is_none_or(|seq| seq <= self.reader.next());
+            let is_next = |(delivery, _): &mut (Delivery, Instant)| {
+                delivery.kept.is_none_or(|seq| seq <= self.reader.next() && seq < end)
+            };
             if let Some((delivery, _)) = state.waiting.pop_front_if(is_next) {
                 if let Some(seq) = delivery.kept {
                     self.reader.skip_to(seq + 1);
                 }
                 return Next::Delivery(delivery);
             }
-            if self.reader.next() < state.head {
+            let is_held_up = self.reader.next() >= end;
+            if self.reader.next() < state.head && !is_held_up {
                 let head = state.head;
                 drop(state);
                 if let Some(next) = self.read_back(head) {
@@ -164,8 +182,8 @@ impl<F: DiskFile> Source for Feed<F> {
                 state = shared.lock();
                 continue;
             }
-            state.is_live = true;
-            if state.is_over {
+            state.is_live |= !is_held_up;
+            if state.is_over && !is_held_up {
                 return Next::End;
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -225,8 +243,12 @@ impl<F: DiskFile> Source for Feed<F> {
     }
 
     fn hand_on(&mut self, seq: Seq) -> Passage {
-        self.shared.lock().progress.hold(seq);
-        Passage::new(seq, self.notices.clone())
+        let mut state = self.shared.lock();
+        let floor = state.progress.mark();
+        state.progress.hold(seq);
+        drop(state);
+        let id = stream_of(&self.streams, seq).map(|stream| Id { stream, seq, floor });
+        Passage::new(seq, id, self.notices.clone())
     }
 
     fn assembled(&mut self, seq: Seq, open: Option<Seq>) {

@@ -13,8 +13,10 @@ use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 
+use super::window::Known;
 use crate::{
     delivery::Transport,
+    id::Id,
     making::{Making, Name, Seq},
     signal::Signal,
     table::Table,
@@ -29,6 +31,12 @@ const PREFIX: usize = 8;
 
 /// A delivery's fields before its body.
 const DELIVERY: usize = PREFIX + 1 + 8 + 1 + 1 + 8;
+
+/// What is said besides of a delivery with a name.
+const NAME: usize = 1 + 16 + 8 + 8;
+
+/// A delivery says what it is called.
+const NAMED: u8 = 1;
 
 /// What the log says.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +57,13 @@ pub enum Entry {
         segment: u64,
         offset: u64,
     },
+    /// Stands at the beginning of a segment: whose it is, and the stream of the process that writes it.
+    Begun {
+        own: u128,
+        stream: u128,
+    },
+    /// Deliveries of a stream that are kept, or were: what segments said that are given back.
+    Known(Known),
 }
 
 /// A delivery as it is kept.
@@ -59,13 +74,20 @@ pub struct Kept {
     pub transport: Transport,
     /// Milliseconds since 1970.
     pub received: u64,
+    /// What its sender calls it.
+    pub id: Option<Id>,
     /// The protobuf message.
     pub body: Bytes,
 }
 
-/// Bytes a delivery takes in the log, padding aside.
+/// Bytes a delivery takes in the log at most, padding aside.
 pub const fn size_of_kept(body: usize) -> usize {
-    DELIVERY + body
+    DELIVERY + NAME + body
+}
+
+/// The same of what is known of a stream.
+pub const fn size_of_known(known: &Known) -> usize {
+    PREFIX + 1 + 16 + 8 + known.above.len() * 8
 }
 
 /// Appends an entry's frame.
@@ -73,14 +95,7 @@ pub fn write(entry: &Entry, salt: u64, out: &mut Vec<u8>) {
     let begin = out.len();
     out.extend([0; PREFIX]);
     match entry {
-        Entry::Kept(kept) => {
-            out.push(1);
-            number(out, kept.seq);
-            out.push(signal_code(kept.signal));
-            out.push(transport_code(kept.transport));
-            number(out, kept.received);
-            out.extend_from_slice(&kept.body);
-        }
+        Entry::Kept(kept) => write_kept(kept, out),
         Entry::Block(making) => {
             out.push(2);
             write_making(making, out);
@@ -95,6 +110,17 @@ pub fn write(entry: &Entry, salt: u64, out: &mut Vec<u8>) {
         Entry::Void { segment, offset } => {
             tagged(out, 7, *segment);
             number(out, *offset);
+        }
+        Entry::Begun { own, stream } => {
+            out.push(9);
+            out.extend(own.to_le_bytes());
+            out.extend(stream.to_le_bytes());
+        }
+        Entry::Known(Known { stream, floor, above }) => {
+            out.push(10);
+            out.extend(stream.to_le_bytes());
+            number(out, *floor);
+            above.iter().for_each(|word| number(out, *word));
         }
     }
     let rest = out.len() - begin - PREFIX;
@@ -144,18 +170,16 @@ fn checksum(salt: u64, rest: &[u8]) -> u32 {
 fn parse(frame: &Bytes) -> Option<Entry> {
     let mut fields = Fields(frame.clone());
     let entry = match fields.byte()? {
-        1 => {
-            let (seq, signal, transport) = (fields.number()?, fields.byte()?, fields.byte()?);
-            let (signal, transport) = (read_signal(signal)?, read_transport(transport)?);
-            let received = fields.number()?;
-            return Some(Entry::Kept(Kept { seq, signal, transport, received, body: fields.0 }));
-        }
+        1 => return fields.kept(false).map(Entry::Kept),
+        8 => return fields.kept(true).map(Entry::Kept),
         2 => Entry::Block(fields.making()?),
         3 => Entry::Done(fields.number()?),
         4 => Entry::Passed(fields.number()?),
         5 => Entry::Mark(fields.number()?),
         6 => Entry::Divided(fields.number()?, Box::new([fields.making()?, fields.making()?])),
         7 => Entry::Void { segment: fields.number()?, offset: fields.number()? },
+        9 => Entry::Begun { own: fields.name()?, stream: fields.name()? },
+        10 => Entry::Known(fields.known()?),
         _ => return None,
     };
     fields.0.is_empty().then_some(entry)
@@ -178,18 +202,59 @@ impl Fields {
         self.take().map(u64::from_le_bytes)
     }
 
+    fn name(&mut self) -> Option<u128> {
+        self.take().map(u128::from_le_bytes)
+    }
+
+    /// `says_more`: what else is said begins with a byte that says what it is.
+    fn kept(mut self, says_more: bool) -> Option<Kept> {
+        let (seq, signal, transport) = (self.number()?, self.byte()?, self.byte()?);
+        let (signal, transport) = (read_signal(signal)?, read_transport(transport)?);
+        let received = self.number()?;
+        let id = match if says_more { self.byte()? } else { 0 } {
+            0 => None,
+            NAMED => Some(Id { stream: self.name()?, seq: self.number()?, floor: self.number()? }),
+            _ => return None,
+        };
+        Some(Kept { seq, signal, transport, received, id, body: self.0 })
+    }
+
+    fn known(&mut self) -> Option<Known> {
+        let (stream, floor) = (self.name()?, self.number()?);
+        let mut above = Vec::with_capacity(self.0.len() / 8);
+        while let Some(word) = self.number() {
+            above.push(word);
+        }
+        Some(Known { stream, floor, above })
+    }
+
     fn range(&mut self) -> Option<RangeInclusive<u64>> {
         Some(self.number()?..=self.number()?)
     }
 
     fn making(&mut self) -> Option<Making> {
-        let name = Name { writer: self.take().map(u128::from_le_bytes)?, number: self.number()? };
+        let name = Name { writer: self.name()?, number: self.number()? };
         let table = *Table::ALL.get(usize::from(self.byte()?))?;
         let (day, deliveries, records) = (self.number()?, self.range()?, self.range()?);
         let records = u32::try_from(*records.start()).ok()?..=u32::try_from(*records.end()).ok()?;
         let (rows, encoder) = (self.number()?, self.take().map(u16::from_le_bytes)?);
         Some(Making { name, table, day, deliveries, records, rows, encoder })
     }
+}
+
+fn write_kept(kept: &Kept, out: &mut Vec<u8>) {
+    out.push(if kept.id.is_some() { 8 } else { 1 });
+    number(out, kept.seq);
+    out.push(signal_code(kept.signal));
+    out.push(transport_code(kept.transport));
+    number(out, kept.received);
+    if let Some(Id { stream, seq, floor }) = kept.id {
+        out.push(NAMED);
+        out.extend(stream.to_le_bytes());
+        number(out, seq);
+        number(out, floor);
+    }
+    out.extend_from_slice(&kept.body);
 }
 
 fn write_making(making: &Making, out: &mut Vec<u8>) {

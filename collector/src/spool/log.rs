@@ -15,6 +15,7 @@ use super::{
     disk::{Disk, DiskFile},
     frame::{self, Entry, PAGE},
     header::{FREE, Header, NEW, free_name, new_name, segment_name},
+    window::Window,
 };
 use crate::making::{Seq, random_writer};
 
@@ -105,6 +106,9 @@ pub struct Log<D: Disk> {
     voids: Vec<(u64, u64)>,
     next_seq: Seq,
     mark: Seq,
+    /// Whose spool this is, and what this process calls the deliveries it keeps; both stand in every segment it begins.
+    own: u128,
+    stream: u128,
     buffer: Vec<u8>,
 }
 
@@ -118,6 +122,7 @@ impl<D: Disk> Log<D> {
         found: Vec<Segment<D::File>>,
         next_id: u64,
         (mark, next_seq): (Seq, Seq),
+        own: u128,
     ) -> io::Result<Self> {
         let spare = Self::leftovers(&disk)?;
         let segments = Segments(Arc::new(Mutex::new(found.into())));
@@ -132,8 +137,15 @@ impl<D: Disk> Log<D> {
             voids: Vec::new(),
             next_seq,
             mark,
+            own,
+            // Never one of an earlier process: a folder that is put back to where it was gives its numbers out again.
+            stream: random_writer(),
             buffer: Vec::new(),
         })
+    }
+
+    pub const fn stream(&self) -> u128 {
+        self.stream
     }
 
     pub fn segments(&self) -> Segments<D::File> {
@@ -237,6 +249,7 @@ impl<D: Disk> Log<D> {
         for (segment, offset) in &self.voids {
             frame::write(&Entry::Void { segment: *segment, offset: *offset }, salt, &mut pages);
         }
+        frame::write(&Entry::Begun { own: self.own, stream: self.stream }, salt, &mut pages);
         pages.resize(pages.len().next_multiple_of(PAGE), 0);
         let made = file.write_at(&pages, 0).and_then(|()| file.sync());
         let made = made.and_then(|()| self.disk.rename(&name, &segment_name(id))).and_then(|()| self.disk.sync());
@@ -274,16 +287,18 @@ impl<D: Disk> Log<D> {
     }
 
     /// Gives back the segments of which no delivery from `mark` on is a part. Their end is promised first, so that
-    /// none of them comes back to life.
+    /// none of them comes back to life; and with it what is to outlive them.
     ///
     /// # Errors
     /// The disk's. What was not given back is the next time.
-    pub fn release(&mut self, mark: Seq) -> io::Result<()> {
+    pub fn release(&mut self, mark: Seq, window: &Window) -> io::Result<()> {
         let is_over = |segments: &VecDeque<Segment<D::File>>| segments.get(1).is_some_and(|next| next.first <= mark);
         if !is_over(&self.segments.lock()) {
             return Ok(());
         }
-        self.commit(&[Entry::Mark(mark)])?;
+        let mut entries: Vec<_> = window.all().into_iter().map(Entry::Known).collect();
+        entries.push(Entry::Mark(mark));
+        self.commit(&entries)?;
         while is_over(&self.segments.lock()) {
             let Some(segment) = self.segments.lock().pop_front() else { break };
             let name = segment_name(segment.id);
@@ -316,6 +331,7 @@ impl<D: Disk> Log<D> {
 fn size(entry: &Entry) -> usize {
     match entry {
         Entry::Kept(kept) => frame::size_of_kept(kept.body.len()),
+        Entry::Known(known) => frame::size_of_known(known),
         _ => CONTROL,
     }
 }

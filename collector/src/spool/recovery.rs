@@ -16,6 +16,7 @@ use super::{
     header::{Header, damaged_name, segment_id, segment_name},
     log::Segment,
     scan::Scan,
+    window::Window,
 };
 use crate::making::{Making, Seq};
 
@@ -34,6 +35,12 @@ pub struct Left {
     pub made: Vec<Making>,
     /// Deliveries that need no further look.
     pub passed: BTreeSet<Seq>,
+    /// Whose spool it is, where it says so.
+    pub own: Option<u128>,
+    /// From which delivery on which stream they belong to, as far as segments say.
+    pub streams: Vec<(Seq, Option<u128>)>,
+    /// What is known of other collectors' streams.
+    pub window: Window,
     /// Places in which something was not readable, and things were found behind it.
     pub damaged: u64,
 }
@@ -119,6 +126,9 @@ struct Story {
     made: BTreeMap<u64, Making>,
     done: BTreeSet<u64>,
     passed: BTreeSet<Seq>,
+    own: Option<u128>,
+    streams: Vec<(Seq, Option<u128>)>,
+    window: Window,
     damaged: u64,
 }
 
@@ -126,11 +136,26 @@ impl Story {
     fn begin(&mut self, header: &Header) {
         self.mark = self.mark.max(header.mark);
         self.next_seq = self.next_seq.max(header.first);
+        self.streams.push((header.first, None));
     }
 
     fn take(&mut self, entry: Entry) {
         match entry {
-            Entry::Kept(kept) => self.next_seq = self.next_seq.max(kept.seq + 1),
+            Entry::Kept(kept) => {
+                self.next_seq = self.next_seq.max(kept.seq + 1);
+                if let Some(id) = &kept.id {
+                    self.window.add(id);
+                }
+            }
+            Entry::Known(known) => {
+                self.window.join(&known);
+            }
+            Entry::Begun { own, stream } => {
+                self.own = Some(own);
+                if let Some((_, of_segment)) = self.streams.last_mut() {
+                    *of_segment = Some(stream);
+                }
+            }
             Entry::Block(making) => self.name(making),
             Entry::Divided(block, halves) => {
                 self.next_block = self.next_block.max(block + 1);
@@ -156,10 +181,11 @@ impl Story {
     }
 
     fn end(self) -> Left {
-        let Self { mark, next_seq, next_block, made, done, mut passed, damaged } = self;
+        let Self { mark, next_seq, next_block, made, done, mut passed, own, streams, window, damaged } = self;
         let is_ahead = |making: &Making| *making.deliveries.end() >= mark;
         let made: Vec<_> = made.into_values().filter(is_ahead).collect();
         let blocks = made.iter().filter(|making| !done.contains(&making.name.number)).cloned().collect();
-        Left { mark, next_seq: next_seq.max(mark), next_block, blocks, made, passed: passed.split_off(&mark), damaged }
+        let (next_seq, passed) = (next_seq.max(mark), passed.split_off(&mark));
+        Left { mark, next_seq, next_block, blocks, made, passed, own, streams, window, damaged }
     }
 }

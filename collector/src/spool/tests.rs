@@ -1,18 +1,21 @@
 //! The log on a disk that loses, tears and fails: what was promised is found, and nothing that was taken back.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use proptest::prelude::*;
 
 use super::{
     disk::DiskFile,
+    feed::stream_of,
     frame::{Entry, Kept},
     log::{Log, Segments},
+    window::Window,
     *,
 };
 use crate::{
     ack::Ack,
     delivery::{Checked, Next, Source, Transport},
+    id::Id,
     making::Seq,
     signal::Signal,
 };
@@ -70,28 +73,63 @@ struct Story {
     mark: Seq,
     /// Deliveries of commits that failed: whole or not there, and gone for good after the next commit.
     doubtful: Vec<Kept>,
+    own: u128,
+    /// Which process kept them.
+    streams: BTreeMap<Seq, u128>,
+    window: Window,
+    names: Names,
+}
+
+/// What deliveries are called by their senders.
+#[derive(Default)]
+struct Names {
+    /// No two deliveries have one name, though they may have had one number here.
+    next: u64,
+    promised: Vec<Id>,
+    /// Of commits that failed.
+    failed: Vec<Id>,
+}
+
+impl Names {
+    /// Every third has none.
+    fn next(&mut self) -> Option<Id> {
+        self.next += 1;
+        let stream = u128::from(self.next % 3);
+        (stream > 0).then_some(Id { stream, seq: self.next, floor: 0 })
+    }
 }
 
 fn kept(seq: Seq, size: usize) -> Kept {
     let body: Vec<u8> = (0..size).map(|at| (at as u64).wrapping_mul(seq + 3) as u8).collect();
-    Kept { seq, signal: Signal::ALL[(seq % 3) as usize], transport: Transport::Grpc, received: seq, body: body.into() }
+    Kept {
+        seq,
+        signal: Signal::ALL[(seq % 3) as usize],
+        transport: Transport::Grpc,
+        received: seq,
+        id: None,
+        body: body.into(),
+    }
 }
 
 impl Story {
     fn begin(disk: Fragile) -> (Self, Left) {
         let found = recover(&disk).unwrap();
         let left = found.left;
-        let log = Log::new(disk.clone(), u64::MAX, SEGMENT, found.segments, found.next_id, (left.mark, left.next_seq));
-        let log = log.unwrap();
+        let own = left.own.unwrap_or_else(crate::making::random_writer);
+        let (begin, next_id) = ((left.mark, left.next_seq), found.next_id);
+        let log = Log::new(disk.clone(), u64::MAX, SEGMENT, found.segments, next_id, begin, own).unwrap();
         let segments = log.segments();
         let (next, mark) = (left.next_seq, left.mark);
-        let story =
-            Self { disk, log, segments, next, promised: Vec::new(), passed: Vec::new(), mark, doubtful: Vec::new() };
+        let (promised, passed, doubtful) = (Vec::new(), Vec::new(), Vec::new());
+        let (streams, window, names) = (BTreeMap::new(), Window::default(), Names::default());
+        let story = Self { disk, log, segments, next, promised, passed, mark, doubtful, own, streams, window, names };
         (story, left)
     }
 
     fn commit(&mut self, sizes: &[usize], others: &[Other]) {
-        let deliveries: Vec<_> = sizes.iter().zip(self.next..).map(|(size, seq)| kept(seq, *size)).collect();
+        let mut named = |(size, seq): (&usize, Seq)| Kept { id: self.names.next(), ..kept(seq, *size) };
+        let deliveries: Vec<_> = sizes.iter().zip(self.next..).map(&mut named).collect();
+        let names: Vec<_> = deliveries.iter().filter_map(|kept| kept.id).collect();
         let mut entries: Vec<_> = deliveries.iter().cloned().map(Entry::Kept).collect();
         let waiting = self.next - self.mark;
         entries.extend(others.iter().filter_map(|other| match other {
@@ -107,18 +145,24 @@ impl Story {
                 Entry::Passed(seq) => Some(*seq),
                 _ => None,
             }));
+            self.streams.extend(deliveries.iter().map(|kept| (kept.seq, self.log.stream())));
             self.next += deliveries.len() as u64;
             self.promised.extend(deliveries);
             self.doubtful.clear();
+            for id in &names {
+                self.window.add(id);
+            }
+            self.names.promised.extend(names);
         } else {
             self.doubtful.extend(deliveries);
+            self.names.failed.extend(names);
         }
     }
 
     fn release(&mut self, part: u8) {
         let mark = self.mark + (self.next - self.mark) * u64::from(part) / 256;
         // Whether or not the disk does it, what lies below is no longer asked for.
-        if self.log.release(mark).is_ok() {
+        if self.log.release(mark, &self.window).is_ok() {
             self.doubtful.clear();
         }
         self.mark = mark;
@@ -154,8 +198,30 @@ impl Story {
             assert!(left.passed.contains(seq), "{seq} was passed");
         }
         assert!(left.next_seq >= self.next);
+        // Not where nothing was ever promised.
+        assert!(self.streams.is_empty() || left.own == Some(self.own));
+        for (seq, stream) in self.streams.iter().filter(|(seq, _)| **seq >= self.mark) {
+            assert_eq!(stream_of(&left.streams, *seq), Some(*stream), "the stream of {seq}");
+        }
+        self.check_names(&left.window, &found);
         (story.promised, story.mark, story.passed) = (found, self.mark, self.passed);
+        (story.streams, story.window, story.names) = (self.streams, left.window, self.names);
+        for kept in &story.promised[promised..] {
+            story.names.promised.extend(kept.id);
+            story.streams.insert(kept.seq, stream_of(&left.streams, kept.seq).unwrap());
+        }
         story
+    }
+
+    /// A name is known exactly when its delivery is kept or was.
+    fn check_names(&self, window: &Window, found: &[Kept]) {
+        for id in &self.names.promised {
+            assert!(window.knows(id), "{id:?} is kept and not known");
+        }
+        for id in &self.names.failed {
+            let is_kept = self.names.promised.contains(id) || found.iter().any(|kept| kept.id == Some(*id));
+            assert_eq!(window.knows(id), is_kept, "{id:?}");
+        }
     }
 }
 
@@ -210,7 +276,7 @@ fn a_segment_whose_header_cannot_be_read_is_kept_aside_and_told() {
 fn a_full_spool_keeps_its_reserve_for_what_makes_room() {
     let disk = Fragile::default();
     let found = recover(&disk).unwrap();
-    let mut log = Log::new(disk, 4 * SEGMENT, SEGMENT, found.segments, found.next_id, (0, 0)).unwrap();
+    let mut log = Log::new(disk, 4 * SEGMENT, SEGMENT, found.segments, found.next_id, (0, 0), 1).unwrap();
     let mut seq = 0;
     while log.has_room(1000) {
         log.commit(&[Entry::Kept(kept(seq, 1000))]).unwrap();
@@ -220,7 +286,7 @@ fn a_full_spool_keeps_its_reserve_for_what_makes_room() {
         log.commit(&[Entry::Done(block)]).unwrap();
         assert!(!log.has_room(1000), "after {block} entries");
     }
-    log.release(seq).unwrap();
+    log.release(seq, &Window::default()).unwrap();
     assert!(log.has_room(1000));
 }
 
@@ -235,6 +301,7 @@ fn what_was_answered_and_not_read_is_not_passed_over() {
         max_age: None,
         check: |_, _| Ok(Checked::default()),
         called: None,
+        longest_ahead: None,
     };
     let (mut writer, mut feed) =
         build(Fragile::default(), &options, DeadLetters::of(Path::new("/")), delivered, &metrics).unwrap();
@@ -246,6 +313,7 @@ fn what_was_answered_and_not_read_is_not_passed_over() {
         ack: Ack::to_nobody(),
         turn: None,
         kept: seq,
+        id: None,
     };
     writer.log.commit(&[Entry::Kept(kept(0, 10))]).unwrap();
     let late = Instant::now() - 2 * feed::LONGEST_IN_MEMORY;
@@ -281,6 +349,7 @@ fn while_the_first_delivery_waits_too_long_no_more_are_taken() {
         max_age: Some(Duration::from_secs(60)),
         check: |_, _| Ok(Checked::default()),
         called: None,
+        longest_ahead: None,
     };
     let (writer, feed) =
         build(Fragile::default(), &options, DeadLetters::of(Path::new("/")), delivered, &metrics).unwrap();
@@ -295,7 +364,7 @@ fn while_the_first_delivery_waits_too_long_no_more_are_taken() {
     let ask = || {
         let (ack, answer) = Ack::unbacked();
         let (signal, transport) = (Signal::Logs, Transport::Grpc);
-        let delivery = Delivery { signal, body: kept(0, 10).body, transport, ack, turn: None, kept: None };
+        let delivery = Delivery { signal, body: kept(0, 10).body, transport, ack, turn: None, kept: None, id: None };
         deliveries.blocking_send(delivery).unwrap();
         runtime.block_on(answer.outcome())
     };

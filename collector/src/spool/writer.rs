@@ -5,6 +5,7 @@
 //! while the one before it was made. Must not decide anything about rows.
 
 use std::{
+    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant, UNIX_EPOCH},
 };
@@ -25,6 +26,7 @@ use super::{
     frame::{Entry, Kept},
     log::Log,
     parked::Parked,
+    window::Window,
 };
 use crate::{
     ack::Outcome,
@@ -84,6 +86,8 @@ pub struct Writer<D: Disk> {
     pub dead: DeadLetters,
     pub metrics: Arc<SpoolMetrics>,
     pub parked: Parked,
+    /// What is kept of other collectors' streams.
+    pub window: Window,
     /// Entries that belong to the next commit.
     pub owed: Vec<Entry>,
     /// Deliveries whose letters could not be written yet.
@@ -110,6 +114,8 @@ struct Batch {
 pub(super) struct Promised {
     entries: Vec<Entry>,
     kept: Vec<Delivery>,
+    /// Deliveries that one of `kept` is too.
+    repeated: Vec<Delivery>,
     blocks: Vec<(Block, OwnedPermit<Block>)>,
     released: Vec<Seq>,
     again: Vec<Making>,
@@ -266,13 +272,14 @@ impl<D: Disk> Writer<D> {
         for (seq, reason) in std::mem::take(&mut self.unburied) {
             self.bury(seq, reason, &mut promised);
         }
+        let new = self.recognize(batch.deliveries);
         if self.is_broken() {
-            self.pass_on(batch.deliveries);
+            self.pass_on(new);
             let Promised { entries, blocks, released, again, .. } = promised;
             self.owed = entries;
             self.publish(Vec::new(), blocks, &released, again);
         } else {
-            self.keep(batch.deliveries, &mut promised);
+            self.keep(new, &mut promised);
             self.commit(promised);
         }
     }
@@ -308,13 +315,28 @@ impl<D: Disk> Writer<D> {
         }
     }
 
+    /// What is not kept yet; of the rest the senders are told so.
+    fn recognize(&mut self, deliveries: Vec<Delivery>) -> Vec<Delivery> {
+        let is_known = |delivery: &Delivery| delivery.id.is_some_and(|id| self.window.knows(&id));
+        let (known, new): (Vec<_>, Vec<_>) = deliveries.into_iter().partition(is_known);
+        for delivery in known {
+            self.metrics.knew();
+            self.answer(delivery);
+        }
+        new
+    }
+
     /// Numbers what there is room for. Who finds none comes back later.
     fn keep(&mut self, deliveries: Vec<Delivery>, promised: &mut Promised) {
-        let mut bytes = 0;
+        let (mut bytes, mut names) = (0, HashSet::new());
         if !deliveries.is_empty() {
             self.ages.kept(self.next_seq, Instant::now());
         }
         for (index, mut delivery) in deliveries.into_iter().enumerate() {
+            if delivery.id.is_some_and(|id| !names.insert((id.stream, id.seq))) {
+                promised.repeated.push(delivery);
+                continue;
+            }
             let size = super::frame::size_of_kept(delivery.body.len());
             if self.is_too_old || !self.log.has_room(bytes + size) {
                 self.metrics.full();
@@ -322,11 +344,11 @@ impl<D: Disk> Writer<D> {
                 continue;
             }
             bytes += size;
-            let Delivery { signal, transport, .. } = delivery;
+            let Delivery { signal, transport, id, .. } = delivery;
             let received = UNIX_EPOCH.elapsed().map_or(0, |since| since.as_millis() as u64);
             let (seq, body) = (self.next_seq, delivery.body.clone());
             self.next_seq += 1;
-            promised.entries.push(Entry::Kept(Kept { seq, signal, transport, received, body }));
+            promised.entries.push(Entry::Kept(Kept { seq, signal, transport, received, id, body }));
             delivery.kept = Some(seq);
             promised.kept.push(delivery);
         }
@@ -343,7 +365,7 @@ impl<D: Disk> Writer<D> {
             self.shared.wake();
         }
         if !self.is_broken()
-            && let Err(error) = self.log.release(mark)
+            && let Err(error) = self.log.release(mark, &self.window)
         {
             tracing::warn!(%error, "the spool cannot give back a segment");
             self.metrics.disk_failed();
@@ -354,6 +376,7 @@ impl<D: Disk> Writer<D> {
         let oldest = self.ages.oldest(mark, head, Instant::now());
         self.is_too_old = self.max_age.is_some_and(|longest| oldest > longest);
         self.metrics.waits(oldest);
+        self.metrics.remembers(self.window.streams(), self.window.bytes());
     }
 }
 

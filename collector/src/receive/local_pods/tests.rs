@@ -192,7 +192,7 @@ async fn what_is_handed_on_is_told() {
     let intake = Intake::new(sender, budget.clone(), budget.clone(), 1 << 20, Arc::new(metrics));
     let intake = intake.knowing(Some(told(&Pods::told(&[CART]))));
     let message = message(&[("k8s.pod.uid", "0a1b")], &budget);
-    tokio::spawn(async move { intake.deliver(Signal::Logs, Transport::Grpc, message).await });
+    tokio::spawn(async move { intake.deliver(Signal::Logs, Transport::Grpc, message, None).await });
     let delivery = deliveries.recv().await.unwrap();
     assert_eq!(attributes(&delivery.body)["k8s.deployment.name"], "cart");
 }

@@ -23,12 +23,15 @@ pub(in crate::spool) fn entry() -> impl Strategy<Value = Entry> {
         10 => prop::collection::vec(any::<u8>(), 0..300),
         1 => (1_usize..5000, any::<u8>()).prop_map(|(size, byte)| vec![byte; size]),
     ];
-    let kept = (any::<u64>(), 0..3_usize, any::<bool>(), any::<u64>(), body).prop_map(
-        |(seq, signal, is_grpc, received, body)| {
+    let id = (any::<u128>(), any::<u64>(), any::<u64>()).prop_map(|(stream, seq, floor)| Id { stream, seq, floor });
+    let kept = (any::<u64>(), 0..3_usize, any::<bool>(), any::<u64>(), prop::option::of(id), body).prop_map(
+        |(seq, signal, is_grpc, received, id, body)| {
             let transport = if is_grpc { Transport::Grpc } else { Transport::Http };
-            Entry::Kept(Kept { seq, signal: Signal::ALL[signal], transport, received, body: body.into() })
+            Entry::Kept(Kept { seq, signal: Signal::ALL[signal], transport, received, id, body: body.into() })
         },
     );
+    let known = (any::<u128>(), any::<u64>(), prop::collection::vec(any::<u64>(), 0..20))
+        .prop_map(|(stream, floor, above)| Known { stream, floor, above });
     prop_oneof![
         4 => kept,
         1 => making().prop_map(Entry::Block),
@@ -37,6 +40,8 @@ pub(in crate::spool) fn entry() -> impl Strategy<Value = Entry> {
         1 => any::<u64>().prop_map(Entry::Passed),
         1 => any::<u64>().prop_map(Entry::Mark),
         1 => any::<(u64, u64)>().prop_map(|(segment, offset)| Entry::Void { segment, offset }),
+        1 => any::<(u128, u128)>().prop_map(|(own, stream)| Entry::Begun { own, stream }),
+        1 => known.prop_map(Entry::Known),
     ]
 }
 

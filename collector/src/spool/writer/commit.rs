@@ -16,13 +16,18 @@ use crate::{
 
 impl<D: Disk> Writer<D> {
     pub(super) fn commit(&mut self, promised: Promised) {
-        let Promised { entries, mut kept, blocks, released, again } = promised;
+        let Promised { entries, mut kept, repeated, blocks, released, again } = promised;
         if !entries.is_empty() {
             let begun = Instant::now();
             match self.log.commit(&entries) {
                 Ok(()) => {
                     self.broken_until = None;
                     self.metrics.committed(kept.len(), begun.elapsed());
+                    let forgotten = kept.iter().filter_map(|kept| kept.id).map(|id| self.window.add(&id)).sum();
+                    self.metrics.forgot(forgotten);
+                    // One whose twin found no room is told "retry" by being dropped.
+                    let repeated = self.recognize(repeated);
+                    drop(repeated);
                 }
                 Err(error) => self.fail(&error, entries, std::mem::take(&mut kept)),
             }
