@@ -48,7 +48,7 @@ prepare: target/cluster engines sdk ## install what this machine lacks
 engines: ## get the ClickHouse server once
 	cargo run --quiet --locked -p tests --bin clickhouse -- fetch
 
-sdk: target/senders/python/installed target/senders/node/installed target/senders/java/installed target/senders/telemetrygen target/senders/otelcol/otelcol target/senders/browser ## get the real senders once: SDKs, telemetrygen, an OpenTelemetry Collector, a browser
+sdk: target/senders/python/installed target/senders/node/installed target/senders/java/installed target/senders/telemetrygen target/senders/fluent target/senders/otelcol/otelcol target/senders/browser ## get the real senders once: SDKs, telemetrygen, an OpenTelemetry Collector, a browser
 
 peers: target/peers/otelcol/otelcol target/peers/rotel/installed ## build and get the collectors ours is compared with, once
 
@@ -118,6 +118,9 @@ target/senders/java/installed: tests/senders/java/pom.xml tests/senders/java/Sen
 target/senders/telemetrygen: tests/senders/telemetrygen.version
 	CGO_ENABLED=0 GOBIN=$(CURDIR)/target/senders go install github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen@$(shell cat $<)
 	touch $@
+
+target/senders/fluent: tests/senders/fluent/go.mod tests/senders/fluent/go.sum tests/senders/fluent/main.go
+	CGO_ENABLED=0 go build -C tests/senders/fluent -o $(CURDIR)/$@ .
 
 target/senders/otelcol/otelcol: tests/senders/otelcol.build.yaml
 	go run go.opentelemetry.io/collector/cmd/builder@v0.149.0 --config $<

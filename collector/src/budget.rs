@@ -115,6 +115,13 @@ impl Permit {
         drop(self.part.as_mut().and_then(|part| part.split(beyond.min(part.num_permits()))));
     }
 
+    /// So many bytes of it as a share of their own; less where it has less.
+    pub fn split(&mut self, bytes: usize) -> Option<Self> {
+        let units = bytes.div_ceil(UNIT).min(self.units.num_permits());
+        let part = self.part.as_mut().and_then(|part| part.split(units.min(part.num_permits())));
+        Some(Self { units: self.units.split(units)?, part })
+    }
+
     pub fn bytes(&self) -> usize {
         self.units.num_permits() * UNIT
     }

@@ -37,6 +37,8 @@ pub struct Delivery {
 pub enum Transport {
     Grpc,
     Http,
+    /// Made here, of what Fluent's senders say.
+    Fluent,
     /// Made here, of what a file holds.
     File,
     /// Made here, of what was measured.
@@ -50,6 +52,7 @@ impl Transport {
         match self {
             Self::Grpc => "grpc",
             Self::Http => "http",
+            Self::Fluent => "fluent",
             Self::File => "file",
             Self::Scrape => "scrape",
             Self::Watch => "watch",

@@ -253,17 +253,17 @@ impl Pipeline {
 
     /// Records of a delivery are in open blocks.
     pub fn accepted(&self, signal: Signal, transport: Transport, records: u64) {
-        self.accepted.of(signal).get_or_create(&otlp(transport)).inc_by(records);
+        self.accepted.of(signal).get_or_create(&receiver(transport)).inc_by(records);
     }
 
     /// Single records of an accepted delivery are refused for good, and its sender is told how many.
     pub fn rejected(&self, signal: Signal, transport: Transport, records: u64) {
-        self.refused.of(signal).get_or_create(&otlp(transport)).inc_by(records);
+        self.refused.of(signal).get_or_create(&receiver(transport)).inc_by(records);
     }
 
     /// A whole delivery is refused for what it holds; how many records it had is not known.
     pub fn malformed(&self, transport: Transport) {
-        self.malformed.get_or_create(&otlp(transport)).inc();
+        self.malformed.get_or_create(&receiver(transport)).inc();
     }
 
     /// A body was read, so large on the wire.
@@ -372,8 +372,9 @@ const fn outcome_name(outcome: &Outcome) -> &'static str {
     }
 }
 
-fn otlp(transport: Transport) -> Receiver {
-    Receiver { receiver: "otlp", transport: transport.as_str() }
+fn receiver(transport: Transport) -> Receiver {
+    let receiver = if transport == Transport::Fluent { "fluentforward" } else { "otlp" };
+    Receiver { receiver, transport: transport.as_str() }
 }
 
 fn saturated(number: usize) -> i64 {

@@ -1,7 +1,7 @@
 //! Sockets, files and watches to deliveries, and outcomes back to senders.
 //!
-//! Comes in: OTLP requests, the log files of a node, and what happens in the cluster. Goes out: one [`Delivery`] each, and to the sender the answer
-//! its protocol has for the outcome. A body is admitted to the budget while it is read, so that what this process holds
+//! Comes in: OTLP requests, Fluent's messages, the log files of a node, and what happens in the cluster. Goes out: one
+//! [`Delivery`] each, and to the sender the answer its protocol has for the outcome. A body is admitted to the budget while it is read, so that what this process holds
 //! never passes it. Must not decide anything about rows.
 
 use std::{
@@ -36,11 +36,13 @@ pub mod container_logs;
 pub mod cors;
 pub mod deliver;
 mod files;
+pub mod fluent_forward;
 pub mod host_metrics;
 pub mod inflate;
 pub mod kubelet_metrics;
 pub mod listener;
 pub mod local_pods;
+mod log_request;
 pub mod otlp_grpc;
 pub mod otlp_http;
 pub mod otlp_json;
@@ -48,7 +50,9 @@ mod pool;
 pub mod scrape;
 mod shares;
 mod status;
+pub mod stream;
 pub mod tls;
+mod writer;
 
 /// The body of every answer.
 pub type Answer = http_body_util::combinators::UnsyncBoxBody<Bytes, std::convert::Infallible>;
@@ -137,6 +141,20 @@ impl Intake {
             intake.sender = Some(*address);
         }
         intake
+    }
+
+    /// The same for a sender with a connection of its own. What it passes on is mostly not its own, so it is not told of
+    /// whose pod it is.
+    fn for_peer(&self, address: IpAddr) -> Self {
+        let share = self.shares.of(address);
+        Self { budget: share.held, ahead: share.ahead, local_pods: None, sender: Some(address), ..self.clone() }
+    }
+
+    /// Hands on a request whose bytes are admitted, and waits for its outcome.
+    async fn deliver_admitted(&self, signal: Signal, transport: Transport, body: Bytes) -> Outcome {
+        let turn = self.ahead.wait(body.len()).await;
+        let Some(permit) = self.budget.admit(0) else { return Outcome::retry() };
+        self.deliver(signal, transport, Message { body, permit, turn }, None).await
     }
 
     /// Hands on a request and waits for its outcome.

@@ -14,7 +14,7 @@ use crate::{
     budget::Budget,
     insert::Client,
     metrics::{BudgetGauge, Pipeline, ProcessReadings},
-    receive::{AHEAD, Intake, deliver},
+    receive::{AHEAD, Intake, deliver, stream},
     role::{Outlet, outlet},
     schema::Schema,
     settings::Settings,
@@ -64,9 +64,10 @@ pub async fn run(settings: Settings) -> Result<()> {
         Sources::new(&settings, &deliver::Outlet { deliveries, budget, stopping }, &mut registry)?
     };
     let local_pods = sources.local_pods(&settings, &mut registry);
+    let streams = Arc::new(stream::Metrics::new(&mut registry));
     let intake = Intake::new(line.deliveries, budget, ahead, settings.request_limit, metrics).knowing(local_pods);
     let mut admin = start_admin(&settings, health, registry).await?;
-    let mut sockets = start_sockets(&settings, intake, line.handovers, draining).await?;
+    let mut sockets = start_sockets(&settings, intake, line.handovers, streams, draining).await?;
     sources.start(&settings, &mut sockets)?;
     tracing::info!(role = settings.config.role.as_str(), budget = settings.memory_budget, "collector started");
 

@@ -23,6 +23,11 @@ const LONGEST: Duration = Duration::from_secs(5);
 const LARGEST: usize = 4 << 10;
 
 #[test]
+fn messages_of_fluent_are_read_as_a_library_reads_them() {
+    hold("decode_fluent");
+}
+
+#[test]
 fn json_is_read_as_the_official_decoders_read_it() {
     hold("decode_json");
 }

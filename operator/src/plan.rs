@@ -159,11 +159,13 @@ pub struct DisruptionBudget {
     pub min_available: Option<IntOrString>,
 }
 
-/// Under which numbers the ports of OTLP are reached from outside the pod. Inside they never change.
+/// Under which numbers the receivers' ports are reached from outside the pod. Inside they never change.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ports {
     pub grpc: u16,
     pub http: u16,
+    /// None: the receiver is off.
+    pub fluent_forward: Option<u16>,
 }
 
 /// Keys of an object as files. Values never come this far.
@@ -210,6 +212,14 @@ impl Ports {
     /// The numbers OTLP has by convention, and always has inside a pod.
     pub const GRPC: u16 = 4317;
     pub const HTTP: u16 = 4318;
+    /// That of ClickStack's own collector.
+    pub const FLUENT_FORWARD: u16 = 24225;
+
+    /// Each with what it is called in the spec.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, u16)> {
+        let fluent = self.fluent_forward.map(|port| ("fluentForward.port", port));
+        [("otlp.grpc.port", self.grpc), ("otlp.http.port", self.http)].into_iter().chain(fluent)
+    }
 }
 
 impl Gateway {

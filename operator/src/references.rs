@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{
     config::Role,
-    v1alpha1::{Auth, Authority, ClickHouse, ClickStackCollectorSpec, ClientTls, ForwardTo, Otlp, SecretKey},
+    v1alpha1::{
+        Auth, Authority, ClickHouse, ClickStackCollectorSpec, ClientTls, FluentForward, ForwardTo, Otlp, SecretKey, Tls,
+    },
 };
 
 mod pod;
@@ -74,6 +76,7 @@ pub fn references(spec: &ClickStackCollectorSpec) -> Vec<Reference> {
         of_role.destination(spec.clickhouse.as_ref());
         of_role.forward_to(gateway.forward_to.as_ref());
         of_role.receiver(gateway.otlp.as_ref(), gateway.auth.as_ref());
+        of_role.fluent_forward(gateway.fluent_forward.as_ref());
         let siblings = gateway.spool.as_ref().and_then(|spool| spool.siblings.as_ref());
         of_role.client(siblings.and_then(|siblings| siblings.tls.as_ref()));
         pod::collect(&mut of_role, &gateway.pod);
@@ -81,6 +84,7 @@ pub fn references(spec: &ClickStackCollectorSpec) -> Vec<Reference> {
     if let Some(agent) = &spec.agent {
         let mut of_role = Collect { role: Role::Agent, found: &mut found };
         of_role.receiver(agent.otlp.as_ref(), agent.auth.as_ref());
+        of_role.fluent_forward(agent.fluent_forward.as_ref());
         of_role.client(agent.forward.as_ref().and_then(|forward| forward.tls.as_ref()));
         if let Some(token) = shown_token(spec) {
             of_role.secret(&token.secret_name, &[&token.key]);
@@ -136,14 +140,25 @@ impl Collect<'_> {
     }
 
     fn receiver(&mut self, otlp: Option<&Otlp>, auth: Option<&Auth>) {
-        if let Some(tls) = otlp.and_then(|otlp| otlp.tls.as_ref()) {
-            self.secret(&tls.secret_name, &CERTIFICATE_KEYS);
-            self.authority(tls.client_ca.as_ref());
-        }
+        self.server(otlp.and_then(|otlp| otlp.tls.as_ref()));
         for token in auth.into_iter().flat_map(|auth| &auth.tokens) {
             self.secret(&token.secret_name, &[&token.key]);
         }
         self.authority(auth.and_then(|auth| auth.oidc.as_ref()).and_then(|oidc| oidc.ca.as_ref()));
+    }
+
+    fn fluent_forward(&mut self, fluent: Option<&FluentForward>) {
+        let Some(fluent) = fluent else { return };
+        if let Some(key) = &fluent.shared_key {
+            self.secret(&key.secret_name, &[&key.key]);
+        }
+        self.server(fluent.tls.as_ref());
+    }
+
+    fn server(&mut self, tls: Option<&Tls>) {
+        let Some(tls) = tls else { return };
+        self.secret(&tls.secret_name, &CERTIFICATE_KEYS);
+        self.authority(tls.client_ca.as_ref());
     }
 
     fn secret(&mut self, name: &str, keys: &[&str]) {

@@ -6,7 +6,7 @@
 use crds::{
     config::Role,
     problem::Problem,
-    v1alpha1::{ClickStackCollector, Cluster, Otlp, PodSettings},
+    v1alpha1::{ClickStackCollector, Cluster, FluentForward, Otlp, PodSettings},
 };
 use kube::{Resource as _, ResourceExt as _};
 
@@ -61,9 +61,9 @@ fn plan(resource: &ClickStackCollector, wanted: &[Reference], found: &Found, def
     let spec = &resource.spec;
     let name = resource.name_any();
     let namespace = resource.namespace().unwrap_or_default();
-    let pod = |role: Role, files: Files, otlp: Option<&Otlp>, settings: &PodSettings| plan::Pod {
+    let pod = |role: Role, files: Files, ports: plan::Ports, settings: &PodSettings| plan::Pod {
         config: files.config,
-        ports: ports(otlp),
+        ports,
         mounts: files.mounts,
         node_folders: files.node_folders,
         dependencies: missing::dependencies(wanted.iter().filter(|wanted| wanted.role == role), found),
@@ -82,7 +82,7 @@ fn plan(resource: &ClickStackCollector, wanted: &[Reference], found: &Found, def
             }),
             spool: gateway.spool.as_ref().map(spool::of_pod),
             disruption_budget: rollout::budget(gateway.disruption_budget.as_ref()),
-            pod: pod(Role::Gateway, files, gateway.otlp.as_ref(), &gateway.pod),
+            pod: pod(Role::Gateway, files, ports(gateway.otlp.as_ref(), gateway.fluent_forward.as_ref()), &gateway.pod),
         }
     });
     let agent = spec.agent.as_ref().map(|agent| {
@@ -90,13 +90,13 @@ fn plan(resource: &ClickStackCollector, wanted: &[Reference], found: &Found, def
         plan::Agent {
             host_port: agent.host_port,
             rollout: rollout::of_agents(agent.update_strategy.as_ref()),
-            pod: pod(Role::Agent, files, agent.otlp.as_ref(), &agent.pod),
+            pod: pod(Role::Agent, files, ports(agent.otlp.as_ref(), agent.fluent_forward.as_ref()), &agent.pod),
         }
     });
     let owner = resource.controller_owner_ref(&()).unwrap_or_default();
     let cluster = spec.cluster.as_ref().map(|cluster| {
         let files = collector::cluster(&name, &namespace, &owner, spec, cluster);
-        plan::Cluster { replicas: cluster.replicas, pod: pod(Role::Cluster, files, None, &cluster.pod()) }
+        plan::Cluster { replicas: cluster.replicas, pod: pod(Role::Cluster, files, ports(None, None), &cluster.pod()) }
     });
     let network_policy = spec.network_policy.clone().map(|wanted| plan::NetworkPolicy {
         senders: wanted.senders,
@@ -115,10 +115,14 @@ fn plan(resource: &ClickStackCollector, wanted: &[Reference], found: &Found, def
     }
 }
 
-fn ports(otlp: Option<&Otlp>) -> plan::Ports {
+fn ports(otlp: Option<&Otlp>, fluent: Option<&FluentForward>) -> plan::Ports {
     let grpc = otlp.and_then(|otlp| otlp.grpc.as_ref()).and_then(|grpc| grpc.port);
     let http = otlp.and_then(|otlp| otlp.http.as_ref()).and_then(|http| http.port);
-    plan::Ports { grpc: grpc.unwrap_or(plan::Ports::GRPC), http: http.unwrap_or(plan::Ports::HTTP) }
+    plan::Ports {
+        grpc: grpc.unwrap_or(plan::Ports::GRPC),
+        http: http.unwrap_or(plan::Ports::HTTP),
+        fluent_forward: fluent.map(|fluent| fluent.port.unwrap_or(plan::Ports::FLUENT_FORWARD)),
+    }
 }
 
 fn problems(resource: &ClickStackCollector, plan: &Plan) -> Vec<Problem> {
@@ -147,8 +151,11 @@ fn of_pod(role: Role, pod: &plan::Pod, settings: &PodSettings) -> Vec<Problem> {
     let told = |problem| words::of_the_spec(role, problem);
     let mut found: Vec<_> = pod.config.problems().into_iter().map(told).collect();
     let field = |name: &str| format!("spec.{}.{name}", role.as_str());
-    if pod.ports.grpc == pod.ports.http {
-        found.push(Problem::new(field("otlp.http.port"), "is the port of grpc too; use two"));
+    let ports: Vec<_> = pod.ports.all().collect();
+    for (index, (name, number)) in ports.iter().enumerate() {
+        if let Some((other, _)) = ports[..index].iter().find(|(_, earlier)| earlier == number) {
+            found.push(Problem::new(field(name), format!("is {other} too; use two")));
+        }
     }
     found.extend(resources::problems(&field("resources"), &pod.settings.resources));
     found.extend(pod::problems(&format!("spec.{}", role.as_str()), settings, pod));

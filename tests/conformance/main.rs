@@ -9,6 +9,7 @@ mod container_logs;
 mod destination;
 mod engine;
 mod environment;
+mod fluent;
 mod forward;
 mod hand_over;
 mod host_metrics;

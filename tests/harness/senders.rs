@@ -11,6 +11,7 @@ use anyhow::Context;
 
 pub mod browser;
 pub mod clickstack;
+pub mod fluent;
 pub mod relay;
 pub mod rows;
 pub mod telemetrygen;

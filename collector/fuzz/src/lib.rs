@@ -3,6 +3,7 @@
 //! Comes in: an input of `cargo fuzz`, or of the replay in `collector/tests/fuzz.rs`, which compiles these files too.
 //! Goes out: nothing. Must not take longer than the input is long, nor depend on anything but it.
 
+pub mod decode_fluent;
 pub mod decode_json;
 pub mod decode_otlp;
 pub mod encode_block;
@@ -21,4 +22,5 @@ pub struct Target {
     pub most_bytes: fn(usize) -> usize,
 }
 
-pub const TARGETS: &[Target] = &[decode_json::TARGET, decode_otlp::TARGET, encode_block::TARGET, inflate::TARGET];
+pub const TARGETS: &[Target] =
+    &[decode_fluent::TARGET, decode_json::TARGET, decode_otlp::TARGET, encode_block::TARGET, inflate::TARGET];

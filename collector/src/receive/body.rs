@@ -18,7 +18,7 @@ use super::{
 use crate::{ack::Outcome, budget::Permit, delivery::Transport, signal::Signal};
 
 /// The longest pause inside a body: a sender that says nothing for so long is gone, and what it holds is needed.
-const FRAME_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const FRAME_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long the rest of a refused body is read.
 const DISCARD_WITHIN: Duration = Duration::from_secs(2);
@@ -46,7 +46,7 @@ const CLAIM: usize = 1 << 20;
 /// Larger bodies are unpacked beside the workers that serve sockets. This much, five times larger when it is
 /// unfolded, takes them about half a millisecond, for which they would not be missed; the way to another thread costs
 /// a small body more than it wins.
-const INLINE: usize = 128 << 10;
+pub(super) const INLINE: usize = 128 << 10;
 
 /// How a message is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -138,7 +138,7 @@ impl Intake {
     }
 
     /// Makes the permit large enough for so many bytes, in steps that need not be asked for often.
-    fn admit(&self, length: usize, permit: &mut Permit) -> Result<(), Refused> {
+    pub(super) fn admit(&self, length: usize, permit: &mut Permit) -> Result<(), Refused> {
         const STEP: usize = 64 << 10;
         if let Some(missing) = length.checked_sub(permit.bytes()).filter(|missing| *missing > 0) {
             let room = self.request_limit.saturating_sub(permit.bytes()).max(missing);

@@ -46,7 +46,7 @@ const CONNECTION_WINDOW: u32 = 2 << 20;
 const STREAMS: u32 = 256;
 
 /// A sender that has not finished its handshake or its headers by then, or does not answer a ping, is gone.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+pub(super) const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
 
 /// Opens a socket.
@@ -167,7 +167,7 @@ fn builder() -> auto::Builder<TokioExecutor> {
 }
 
 /// Waits for the word. Where nobody is left to give it, for ever.
-async fn told_to(stop: &mut watch::Receiver<bool>) {
+pub(super) async fn told_to(stop: &mut watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -6,8 +6,8 @@
 
 use messages::{Field, Kind, LOGS_REQUEST, METRICS_REQUEST, Message, TRACES_REQUEST};
 use scalar::Numeral;
-use writer::{Full, WireType, Writer};
 
+use super::writer::{Full, WireType, Writer};
 use crate::{
     record::json::{Invalid, Kind as JsonKind, Reader},
     signal::Signal,
@@ -15,7 +15,6 @@ use crate::{
 
 mod messages;
 mod scalar;
-mod writer;
 
 /// How deep objects and arrays may stand inside each other: 15 down to the value of an exemplar's attribute, and 4
 /// for each of the 48 levels of values that are decoded later. What passes here and is deeper is refused there.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use crds::config::FluentForward;
 use prometheus_client::registry::Registry;
 use tokio::{
     sync::{mpsc, watch},
@@ -13,7 +14,17 @@ use crate::{
     admin::{self, Health},
     handover::Handover,
     insert::Secret,
-    receive::{Intake, auth::Guard, cors::Cors, listener, otlp_grpc::Grpc, otlp_http::Http, tls::Tls},
+    receive::{
+        Intake,
+        auth::Guard,
+        cors::Cors,
+        fluent_forward::{Forward, SharedKey},
+        listener,
+        otlp_grpc::Grpc,
+        otlp_http::Http,
+        stream,
+        tls::Tls,
+    },
     role::is_sent_to,
     settings::Settings,
 };
@@ -40,6 +51,7 @@ pub(super) async fn start_sockets(
     settings: &Settings,
     intake: Intake,
     handovers: Option<mpsc::Sender<Handover>>,
+    streams: Arc<stream::Metrics>,
     draining: watch::Receiver<bool>,
 ) -> Result<JoinSet<()>> {
     if !is_sent_to(settings.config.role) {
@@ -54,6 +66,7 @@ pub(super) async fn start_sockets(
         .with_context(|| format!("cannot listen on receivers.otlp.http {}", otlp.http))?;
     let guard = Guard::new(&otlp.auth, settings.sender_token.as_ref().and_then(Secret::text))?;
     let tls = otlp.tls.as_ref().map(Tls::new).transpose().context("receivers.otlp.tls")?;
+    let fluent = intake.clone();
     let grpc = Grpc { intake: intake.clone(), guard: guard.clone(), handovers };
     let http = Http { intake, guard, cors: Cors::new(&otlp.cors) };
     let mut sockets = JoinSet::new();
@@ -67,6 +80,28 @@ pub(super) async fn start_sockets(
         let Http { intake, guard, cors } = &http;
         Http { intake: intake.for_sender_of(&request), guard: guard.clone(), cors: cors.clone() }.serve(request)
     };
-    sockets.spawn(listener::serve(http_socket, tls, serve, draining));
+    sockets.spawn(listener::serve(http_socket, tls, serve, draining.clone()));
+    if let Some(config) = &settings.config.receivers.fluent_forward {
+        sockets.spawn(fluent_forward(settings, config, fluent, streams, draining).await?);
+    }
     Ok(sockets)
+}
+
+async fn fluent_forward(
+    settings: &Settings,
+    config: &FluentForward,
+    intake: Intake,
+    metrics: Arc<stream::Metrics>,
+    draining: watch::Receiver<bool>,
+) -> Result<impl Future<Output = ()> + Send + 'static> {
+    let socket = listener::bind(config.address)
+        .await
+        .with_context(|| format!("cannot listen on receivers.fluentForward.address {}", config.address))?;
+    let key = config.shared_key_file.as_deref().map(SharedKey::new).transpose();
+    let key = key.context("receivers.fluentForward.sharedKeyFile")?;
+    let tls = config.tls.as_ref().map(Tls::new).transpose().context("receivers.fluentForward.tls")?;
+    let hostname = settings.node.pod.clone().unwrap_or_else(|| "clickstack-collector".to_owned());
+    let forward = Forward { intake, metrics, key, hostname };
+    let serve = move |socket, peer, stopping| forward.clone().serve(socket, peer, stopping);
+    Ok(stream::serve(socket, tls, serve, draining))
 }

@@ -305,6 +305,7 @@ const fn transport_code(transport: Transport) -> u8 {
         Transport::File => 3,
         Transport::Scrape => 4,
         Transport::Watch => 5,
+        Transport::Fluent => 6,
     }
 }
 
@@ -315,6 +316,7 @@ const fn read_transport(code: u8) -> Option<Transport> {
         3 => Some(Transport::File),
         4 => Some(Transport::Scrape),
         5 => Some(Transport::Watch),
+        6 => Some(Transport::Fluent),
         _ => None,
     }
 }

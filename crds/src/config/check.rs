@@ -26,7 +26,7 @@ const LARGEST_ENDPOINTS: usize = 16;
 pub(super) fn problems(config: &CollectorConfig) -> Vec<Problem> {
     let mut found = Vec::new();
     outlets(config, &mut found);
-    receivers::problems(&config.receivers.otlp, &mut found);
+    receivers::problems(config, &mut found);
     container_logs::problems(config, &mut found);
     scrapes::problems(config, &mut found);
     cluster::problems(config, &mut found);

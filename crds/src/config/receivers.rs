@@ -17,6 +17,9 @@ use crate::quantity::Duration;
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Receivers {
     pub otlp: Otlp,
+    /// Fluentd, Fluent Bit and what speaks as they do. Absent: they are not listened to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fluent_forward: Option<FluentForward>,
     /// The logs of the node's containers. Absent: none. Only an agent reads them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container_logs: Option<ContainerLogs>,
@@ -49,6 +52,21 @@ pub struct Otlp {
     #[serde(skip_serializing_if = "is_default")]
     pub auth: Auth,
     /// TLS on both ports. Absent: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+}
+
+/// Fluent's forward protocol, <https://github.com/fluent/fluentd/wiki/Forward-Protocol-Specification-v1>.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct FluentForward {
+    /// Listening address, TCP.
+    pub address: SocketAddr,
+    /// File with a key that senders must know. It is read again when it changes; connections that are open stay. Absent:
+    /// everybody who reaches the port may send.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared_key_file: Option<String>,
+    /// Absent: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
 }
@@ -115,6 +133,13 @@ impl Default for Otlp {
             auth: Auth::default(),
             tls: None,
         }
+    }
+}
+
+impl Default for FluentForward {
+    /// The port of ClickStack's own collector, which is not Fluent's own.
+    fn default() -> Self {
+        Self { address: any_address(24225), shared_key_file: None, tls: None }
     }
 }
 

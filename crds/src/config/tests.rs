@@ -235,3 +235,24 @@ fn the_role_cluster_needs_a_lease_and_something_to_read_and_others_have_neither(
     assert_eq!(of(&format!("role: cluster\n{forward}\n{metrics}")), ["receivers.clusterMetrics.interval"]);
     assert_eq!(of(&format!("role: agent\n{forward}\n{whole}")), ["receivers.clusterEvents", "kubernetes.lease"]);
 }
+
+#[test]
+fn a_second_door_needs_a_port_of_its_own_and_a_lock_where_the_first_has_one() {
+    let config = |auth: &str, fluent: &str| {
+        let receivers = format!("receivers: {{otlp: {{auth: {auth}}}, fluentForward: {fluent}}}");
+        CollectorConfig::from_yaml(&format!("role: gateway\nclickhouse: {{endpoint: 'http://c:8123'}}\n{receivers}"))
+    };
+    let key = "receivers.fluentForward.sharedKeyFile";
+    for (auth, fluent, wrong) in [
+        ("{}", "{}", vec![]),
+        ("{}", "{address: '0.0.0.0:4318'}", vec!["receivers.fluentForward.address"]),
+        ("{}", "{sharedKeyFile: ''}", vec![key]),
+        ("{tokenFiles: [/t]}", "{}", vec![key]),
+        ("{tokenFiles: [/t]}", "{sharedKeyFile: /k}", vec![]),
+        ("{tokenFiles: [/t]}", "{tls: {certificateFile: /c, keyFile: /k}}", vec![key]),
+        ("{tokenFiles: [/t]}", "{tls: {certificateFile: /c, keyFile: /k, clientCaFile: /a}}", vec![]),
+    ] {
+        assert_eq!(fields(&config(auth, fluent).unwrap()), wrong, "{auth} {fluent}");
+    }
+    assert_eq!(config("{}", "{}").unwrap().receivers.fluent_forward.unwrap().address.port(), 24225);
+}

@@ -3,7 +3,9 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Auth, Autoscaling, DisruptionBudget, ForwardTo, Ingress, Otlp, PodSettings, Spool, UpdateStrategy};
+use super::{
+    Auth, Autoscaling, DisruptionBudget, FluentForward, ForwardTo, Ingress, Otlp, PodSettings, Spool, UpdateStrategy,
+};
 use crate::config::{Blocks, Limits, Shutdown};
 
 /// Gateways: a Deployment behind a Service.
@@ -31,7 +33,10 @@ pub struct Gateway {
     /// What is taken over OTLP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub otlp: Option<Otlp>,
-    /// Who may send. Absent: everybody who reaches the ports.
+    /// What Fluentd and Fluent Bit send. Present: on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fluent_forward: Option<FluentForward>,
+    /// Who may send over OTLP. Absent: everybody who reaches the ports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
     /// Forward to another gateway instead of writing to ClickHouse, such as from a region to the centre. Present: in

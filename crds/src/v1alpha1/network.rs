@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::native;
 
-/// One NetworkPolicy for each role. All is denied but: OTLP in, from `senders` and from the resource's own collectors;
+/// One NetworkPolicy for each role. All is denied but: OTLP and Fluent in, from `senders` and from the resource's own collectors;
 /// probes and metrics in; out to DNS, for others to their gateways, for gateways to the ports of ClickHouse, and to the port of
 /// an OIDC issuer. It has an effect where the cluster's network enforces policies.
 #[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct NetworkPolicy {
-    /// Who may send over OTLP. Absent: everybody who reaches the pods.
+    /// Who may send. Absent: everybody who reaches the pods.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "native::list::<NetworkPolicyPeer>")]
     pub senders: Vec<NetworkPolicyPeer>,

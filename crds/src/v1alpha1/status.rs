@@ -48,6 +48,9 @@ pub struct Endpoints {
     pub grpc: String,
     /// OTLP/HTTP.
     pub http: String,
+    /// Fluent's forward protocol, where it is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fluent_forward: Option<String>,
 }
 
 /// What the gateways tell of ClickHouse.

@@ -48,16 +48,17 @@ fn senders(plan: &Plan, role: Role, wanted: &plan::NetworkPolicy) -> NetworkPoli
         let own = own.chain(has_siblings(plan).then_some(Role::Gateway));
         from.extend(own.map(|role| peer(plan, role)));
     }
-    let otlp = ports_in([pod::OTLP_GRPC.1, pod::OTLP_HTTP.1]);
-    NetworkPolicyIngressRule { from: (!from.is_empty()).then_some(from), ..otlp }
+    let fluent = plan.pod(role).and_then(|pod| pod.ports.fluent_forward).map(|_| pod::FLUENT_FORWARD.1);
+    let ports = ports_in([pod::OTLP_GRPC.1, pod::OTLP_HTTP.1].into_iter().chain(fluent));
+    NetworkPolicyIngressRule { from: (!from.is_empty()).then_some(from), ..ports }
 }
 
 fn has_siblings(plan: &Plan) -> bool {
     plan.pod(Role::Gateway).and_then(|pod| pod.config.spool.as_ref()).is_some_and(|spool| spool.siblings.is_some())
 }
 
-fn ports_in(numbers: [u16; 2]) -> NetworkPolicyIngressRule {
-    let ports = numbers.map(|number| port("TCP", number)).into();
+fn ports_in(numbers: impl IntoIterator<Item = u16>) -> NetworkPolicyIngressRule {
+    let ports = numbers.into_iter().map(|number| port("TCP", number)).collect();
     NetworkPolicyIngressRule { ports: Some(ports), from: None }
 }
 

@@ -28,6 +28,7 @@ pub(super) use mounts::SPOOL;
 
 pub(super) const OTLP_GRPC: (&str, u16) = ("otlp-grpc", plan::Ports::GRPC);
 pub(super) const OTLP_HTTP: (&str, u16) = ("otlp-http", plan::Ports::HTTP);
+pub(super) const FLUENT_FORWARD: (&str, u16) = ("fluent-forward", plan::Ports::FLUENT_FORWARD);
 pub(super) const HEALTH: (&str, u16) = ("health", 13133);
 pub(super) const METRICS: (&str, u16) = ("metrics", 8888);
 /// The name of the container.
@@ -157,11 +158,13 @@ fn ports(shape: &Shape<'_>) -> Vec<ContainerPort> {
         ..ContainerPort::default()
     };
     let on_host = |number: u16| shape.host_port.then_some(number);
-    let plan::Ports { grpc, http } = shape.pod.ports;
+    let plan::Ports { grpc, http, fluent_forward } = shape.pod.ports;
     let mut ports = vec![port(HEALTH, None), port(METRICS, None)];
     // Nobody sends to the role cluster.
     if shape.role != Role::Cluster {
-        ports.splice(0..0, [port(OTLP_GRPC, on_host(grpc)), port(OTLP_HTTP, on_host(http))]);
+        let fluent = fluent_forward.map(|number| port(FLUENT_FORWARD, on_host(number)));
+        let otlp = [port(OTLP_GRPC, on_host(grpc)), port(OTLP_HTTP, on_host(http))];
+        ports.splice(0..0, otlp.into_iter().chain(fluent));
     }
     ports
 }

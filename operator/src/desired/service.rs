@@ -14,7 +14,7 @@ use crate::{
 
 /// One address for the whole role, balanced over connections.
 pub(super) fn gateway(plan: &Plan, gateway: &plan::Gateway) -> Child {
-    of_role(plan, Role::Gateway, &gateway.pod, spec(plan, Role::Gateway, otlp(&gateway.pod)))
+    of_role(plan, Role::Gateway, &gateway.pod, spec(plan, Role::Gateway, receivers(&gateway.pod)))
 }
 
 /// Every ready gateway by its own address, for agents, which balance by themselves: one HTTP/2 connection through
@@ -31,7 +31,7 @@ pub(super) fn gateway_pods(plan: &Plan, gateway: &plan::Gateway) -> Child {
 
 /// Reaches the agent of the sender's own node.
 pub(super) fn agent(plan: &Plan, agent: &plan::Agent) -> Child {
-    let spec = spec(plan, Role::Agent, otlp(&agent.pod));
+    let spec = spec(plan, Role::Agent, receivers(&agent.pod));
     let spec = ServiceSpec { internal_traffic_policy: Some("Local".to_owned()), ..spec };
     of_role(plan, Role::Agent, &agent.pod, spec)
 }
@@ -56,8 +56,9 @@ fn spec(plan: &Plan, role: Role, ports: Vec<ServicePort>) -> ServiceSpec {
     ServiceSpec { selector: Some(labels::selector(&plan.name, role)), ports: Some(ports), ..ServiceSpec::default() }
 }
 
-fn otlp(pod: &plan::Pod) -> Vec<ServicePort> {
-    vec![grpc(pod, pod.ports.grpc), port(pod::OTLP_HTTP.0, pod.ports.http)]
+fn receivers(pod: &plan::Pod) -> Vec<ServicePort> {
+    let fluent = pod.ports.fluent_forward.map(|number| port(pod::FLUENT_FORWARD.0, number));
+    [grpc(pod, pod.ports.grpc), port(pod::OTLP_HTTP.0, pod.ports.http)].into_iter().chain(fluent).collect()
 }
 
 /// Behind a headless Service a port is that of the pods.

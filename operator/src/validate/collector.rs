@@ -5,7 +5,7 @@ use crds::{
     config::{self, CollectorConfig, Role},
     v1alpha1::{
         Agent, Auth, Authority, ClickHouse, ClickStackCollectorSpec, ClientTls, Cluster, ClusterMetrics, ContainerLogs,
-        Forward, ForwardTo, Gateway, HostMetrics, KubeletMetrics, Otlp,
+        FluentForward, Forward, ForwardTo, Gateway, HostMetrics, KubeletMetrics, Otlp, Tls,
     },
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -40,7 +40,10 @@ pub(super) fn gateway(name: &str, namespace: &str, spec: &ClickStackCollectorSpe
     let config = CollectorConfig {
         clickhouse: spec.clickhouse.as_ref().map(|clickhouse| destination(clickhouse, &mut mounts)),
         forward: gateway.forward_to.as_ref().map(|wanted| forward_to(wanted, &mut mounts)),
-        receivers: receivers(gateway.otlp.as_ref(), gateway.auth.as_ref(), &mut mounts),
+        receivers: config::Receivers {
+            fluent_forward: gateway.fluent_forward.as_ref().map(|fluent| fluent_forward(fluent, &mut mounts)),
+            ..receivers(gateway.otlp.as_ref(), gateway.auth.as_ref(), &mut mounts)
+        },
         blocks: gateway.blocks.unwrap_or_default(),
         spool,
         limits: gateway.limits.unwrap_or_default(),
@@ -98,12 +101,14 @@ pub(super) fn agent(name: &str, namespace: &str, spec: &ClickStackCollectorSpec,
     let host_metrics = agent.host_metrics.as_ref().map(host_metrics);
     let kubelet_metrics = agent.kubelet_metrics.as_ref().map(|kubelet| kubelet_metrics(kubelet, &mut mounts));
     let logs = container_logs.iter().flat_map(|logs| log_folders(name, namespace, logs));
+    let fluent_forward = agent.fluent_forward.as_ref().map(|fluent| fluent_forward(fluent, &mut mounts));
     let spool = agent.spool.as_ref().map(|wanted| spool::of_collector(wanted.size, wanted.max_age, None));
     let spool_folder = spool.iter().map(|spool| spool::node_folder(name, namespace, spool));
     let node_folders = logs.chain(host_metrics.iter().map(root_folder)).chain(spool_folder).collect();
     let config = CollectorConfig {
         forward: Some(forward),
         receivers: config::Receivers {
+            fluent_forward,
             container_logs,
             host_metrics,
             kubelet_metrics,
@@ -259,15 +264,32 @@ fn receivers(otlp: Option<&Otlp>, auth: Option<&Auth>, mounts: &mut Mounts) -> c
         file.cors.allowed_origins = cors.allowed_origins.unwrap_or(file.cors.allowed_origins);
         file.cors.max_age = cors.max_age.unwrap_or(file.cors.max_age);
     }
-    file.tls = otlp.and_then(|otlp| otlp.tls.as_ref()).map(|tls| {
-        let (certificate_file, key_file) = mounts.certificate("certificate", &tls.secret_name);
-        let client_ca_file = tls.client_ca.as_ref().map(|ca| mounts.authority("client-ca", ca));
-        config::Tls { certificate_file, key_file, client_ca_file }
-    });
+    file.tls = otlp.and_then(|otlp| otlp.tls.as_ref()).map(|tls| server_tls("", tls, mounts));
     if let Some(auth) = auth {
         file.auth = senders(auth, mounts);
     }
     config::Receivers { otlp: file, ..config::Receivers::default() }
+}
+
+fn fluent_forward(wanted: &FluentForward, mounts: &mut Mounts) -> config::FluentForward {
+    let key = wanted.shared_key.as_ref();
+    config::FluentForward {
+        shared_key_file: key.map(|key| {
+            let referent = Referent::Secret(key.secret_name.clone());
+            let directory = mounts.add("fluent-key", referent, &[(&key.key, "key")]);
+            format!("{directory}/key")
+        }),
+        tls: wanted.tls.as_ref().map(|tls| server_tls("fluent-", tls, mounts)),
+        ..config::FluentForward::default()
+    }
+}
+
+/// `receiver` begins the volumes' names.
+fn server_tls(receiver: &str, tls: &Tls, mounts: &mut Mounts) -> config::Tls {
+    let (certificate_file, key_file) = mounts.certificate(&format!("{receiver}certificate"), &tls.secret_name);
+    let client_ca = tls.client_ca.as_ref();
+    let client_ca_file = client_ca.map(|ca| mounts.authority(&format!("{receiver}client-ca"), ca));
+    config::Tls { certificate_file, key_file, client_ca_file }
 }
 
 fn senders(auth: &Auth, mounts: &mut Mounts) -> config::Auth {

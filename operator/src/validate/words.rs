@@ -3,7 +3,7 @@
 use crds::{config::Role, problem::Problem};
 
 /// Fields of the file that stand elsewhere in the spec; the first that fits is taken.
-const MOVED: [(&str, &str); 20] = [
+const MOVED: [(&str, &str); 22] = [
     ("forward.tls.caFile", "{forward}.tls.ca"),
     ("forward.tls.certFile", "{forward}.tls.clientCertificate"),
     ("forward", "{forward}"),
@@ -12,6 +12,8 @@ const MOVED: [(&str, &str); 20] = [
     ("clickhouse.tls.caFile", "clickhouse.tls.ca"),
     ("clickhouse.tls.certFile", "clickhouse.tls.clientCertificate"),
     ("clickhouse", "clickhouse"),
+    ("receivers.fluentForward.sharedKeyFile", "{role}.fluentForward.sharedKey"),
+    ("receivers.fluentForward", "{role}.fluentForward"),
     ("receivers.otlp.cors", "{role}.otlp.http.cors"),
     ("receivers.otlp.auth.tokenFiles", "{role}.auth.tokens"),
     ("receivers.otlp.auth", "{role}.auth"),

@@ -2,21 +2,66 @@
 //!
 //! Comes in: the parsed section. Goes out: every [`Problem`] in it. Must not read the files it names.
 
-use super::super::{Auth, Cors, Otlp};
+use std::net::SocketAddr;
+
+use super::super::{Auth, CollectorConfig, Cors, FluentForward, Otlp, Role, Tls};
 use crate::problem::Problem;
 
-pub(super) fn problems(otlp: &Otlp, found: &mut Vec<Problem>) {
+pub(super) fn problems(config: &CollectorConfig, found: &mut Vec<Problem>) {
+    let receivers = &config.receivers;
+    otlp(&receivers.otlp, found);
+    if let Some(fluent) = &receivers.fluent_forward {
+        fluent_forward(fluent, &receivers.otlp, found);
+        unused("receivers.fluentForward", config.role, found);
+    }
+}
+
+fn unused(field: &str, role: Role, found: &mut Vec<Problem>) {
+    if role == Role::Cluster {
+        found.push(Problem::new(field, "role cluster does not use it; remove the section"));
+    }
+}
+
+/// Where senders have to show who they are, there is no second door without a lock.
+fn fluent_forward(fluent: &FluentForward, otlp: &Otlp, found: &mut Vec<Problem>) {
+    taken("receivers.fluentForward.address", fluent.address, otlp, found);
+    if let Some(file) = &fluent.shared_key_file {
+        path("receivers.fluentForward.sharedKeyFile", file, found);
+    }
+    if let Some(files) = &fluent.tls {
+        tls("receivers.fluentForward.tls", files, found);
+    }
+    let is_open =
+        fluent.shared_key_file.is_none() && fluent.tls.as_ref().is_none_or(|tls| tls.client_ca_file.is_none());
+    if is_open && otlp.auth != Auth::default() {
+        let message = "is missing, and senders of OTLP have to show who they are; name a key, or ask for client \
+                       certificates";
+        found.push(Problem::new("receivers.fluentForward.sharedKeyFile", message));
+    }
+}
+
+fn taken(field: &str, address: SocketAddr, otlp: &Otlp, found: &mut Vec<Problem>) {
+    if address.port() != 0 && [otlp.grpc, otlp.http].contains(&address) {
+        found.push(Problem::new(field, "is an address of OTLP too; use another port"));
+    }
+}
+
+fn tls(field: &str, tls: &Tls, found: &mut Vec<Problem>) {
+    path(&format!("{field}.certificateFile"), &tls.certificate_file, found);
+    path(&format!("{field}.keyFile"), &tls.key_file, found);
+    if let Some(file) = &tls.client_ca_file {
+        path(&format!("{field}.clientCaFile"), file, found);
+    }
+}
+
+fn otlp(otlp: &Otlp, found: &mut Vec<Problem>) {
     if otlp.grpc == otlp.http && otlp.http.port() != 0 {
         found.push(Problem::new("receivers.otlp.http", "is the address of grpc too; use two ports"));
     }
     origins(&otlp.cors, found);
     auth(&otlp.auth, found);
-    if let Some(tls) = &otlp.tls {
-        path("receivers.otlp.tls.certificateFile", &tls.certificate_file, found);
-        path("receivers.otlp.tls.keyFile", &tls.key_file, found);
-        if let Some(file) = &tls.client_ca_file {
-            path("receivers.otlp.tls.clientCaFile", file, found);
-        }
+    if let Some(files) = &otlp.tls {
+        tls("receivers.otlp.tls", files, found);
     }
 }
 

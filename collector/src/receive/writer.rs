@@ -20,6 +20,14 @@ pub(super) enum WireType {
     Fixed32 = 5,
 }
 
+/// How far a message was written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    out: usize,
+    long: usize,
+    growth: usize,
+}
+
 #[derive(Debug)]
 pub(super) struct Writer {
     out: Vec<u8>,
@@ -103,6 +111,47 @@ impl Writer {
         self.room(0)
     }
 
+    /// A field with a length, and what is in it.
+    pub(super) fn nested<E: From<Full>>(
+        &mut self,
+        number: u32,
+        fill: impl FnOnce(&mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let begun = self.begin(number)?;
+        fill(self)?;
+        Ok(self.end(&begun)?)
+    }
+
+    /// A field of bytes, as they are.
+    pub(super) fn delimited(&mut self, number: u32, bytes: &[u8]) -> Result<(), Full> {
+        self.room(bytes.len())?;
+        self.key(number, WireType::Delimited);
+        self.varint(bytes.len() as u64);
+        self.raw(bytes);
+        self.room(0)
+    }
+
+    pub(super) fn fixed64(&mut self, number: u32, value: u64) {
+        self.key(number, WireType::Fixed64);
+        self.raw(&value.to_le_bytes());
+    }
+
+    /// Bytes so far, those that lengths will take among them.
+    pub(super) const fn size(&self) -> usize {
+        self.out.len() + self.growth
+    }
+
+    pub(super) const fn mark(&self) -> Mark {
+        Mark { out: self.out.len(), long: self.long.len(), growth: self.growth }
+    }
+
+    /// Takes back what was written since; what was begun before it may be open still.
+    pub(super) fn take_back(&mut self, mark: Mark) {
+        self.out.truncate(mark.out);
+        self.long.truncate(mark.long);
+        self.growth = mark.growth;
+    }
+
     /// Puts the long lengths into their places.
     pub(super) fn finish(mut self) -> Vec<u8> {
         self.long.sort_unstable_by_key(|long| long.at);
@@ -163,5 +212,26 @@ mod tests {
             assert!(nested(contents, whole.len()).is_ok(), "{contents:?}");
             assert_eq!(nested(contents, whole.len() - 1), Err(Full), "{contents:?}");
         }
+    }
+
+    #[test]
+    fn what_is_taken_back_leaves_no_trace() {
+        let mut writer = Writer::new(0, usize::MAX);
+        let outer = writer.begin(1).unwrap();
+        writer.delimited(2, &[7; 300]).unwrap();
+        let mark = writer.mark();
+        let failed = writer.nested(3, |writer| {
+            writer.nested(4, |writer| writer.delimited(5, &[8; 300]))?;
+            Err(Full)
+        });
+        assert_eq!(failed, Err(Full));
+        writer.take_back(mark);
+        writer.end(&outer).unwrap();
+        let mut whole = Vec::new();
+        let mut inner = Vec::new();
+        prost::encoding::bytes::encode(2, &vec![7_u8; 300], &mut inner);
+        prost::encoding::bytes::encode(1, &inner, &mut whole);
+        assert_eq!(writer.size(), whole.len());
+        assert_eq!(writer.finish(), whole);
     }
 }

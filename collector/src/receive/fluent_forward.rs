@@ -1,0 +1,193 @@
+//! Fluent's forward protocol, version 1, over TCP: what Fluentd, Fluent Bit and their libraries send.
+//!
+//! Comes in: a connection. Goes out: log records, and `ack` for the chunks whose senders ask, once they are stored: the
+//! same promise as an answer over OTLP. Heartbeats over UDP are not answered; senders need them only where they are told
+//! to. Must not take a message before its sender has shown that it knows the key, where there is one.
+
+use std::{net::IpAddr, path::PathBuf, sync::Arc};
+
+use bytes::{Bytes, BytesMut};
+use rmp::encode;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::watch,
+};
+
+use super::{
+    Intake, Refused,
+    files::{self, FilesError},
+    inflate::{Encoding, InflateError},
+    listener::HEADER_TIMEOUT,
+    stream::{Batches, Closed, Connection, Metrics, Owed, Protocol, Socket},
+};
+use crate::delivery::Transport;
+
+use handshake::{Nonce, Ping};
+use message::{Events, Framing, Message, NoMessage};
+use msgpack::{Invalid, Reader};
+pub use whole::{Whole, read};
+
+mod handshake;
+mod message;
+mod msgpack;
+mod record;
+mod whole;
+
+/// Bytes of a PING at most.
+const LONGEST_PING: usize = 4 << 10;
+
+/// What stands behind the socket.
+#[derive(Clone, Debug)]
+pub struct Forward {
+    pub intake: Intake,
+    pub metrics: Arc<Metrics>,
+    pub key: Option<SharedKey>,
+    /// What senders are told we are; not what they call themselves.
+    pub hostname: String,
+}
+
+/// A key that senders must know, as it is in its file now.
+#[derive(Clone)]
+pub struct SharedKey(watch::Receiver<Arc<Vec<u8>>>);
+
+impl std::fmt::Debug for SharedKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SharedKey")
+    }
+}
+
+impl SharedKey {
+    /// # Errors
+    /// The file cannot be read, or is empty.
+    pub fn new(path: &str) -> Result<Self, FilesError> {
+        files::keep(vec![PathBuf::from(path)], |contents| {
+            let key = contents.first().map(|content| content.trim_ascii().to_vec()).unwrap_or_default();
+            // With it, everybody would know the key.
+            if key.is_empty() { Err("the file holds no key".to_owned()) } else { Ok(key) }
+        })
+        .map(Self)
+    }
+}
+
+impl Forward {
+    /// Serves one connection.
+    pub async fn serve(self, socket: Socket, peer: IpAddr, stopping: watch::Receiver<bool>) {
+        let Self { intake, metrics, key, hostname } = self;
+        let protocol = Fluent { framing: Framing::default(), key, hostname };
+        Connection::serve(socket, protocol, intake.for_peer(peer), metrics, stopping).await;
+    }
+}
+
+async fn greet(socket: &mut Socket, buffer: &mut BytesMut, key: &[u8], hostname: &str) -> Result<(), Closed> {
+    let mut nonce = Nonce::default();
+    getrandom::fill(&mut nonce).map_err(|_| Closed::Unauthenticated)?;
+    write(socket, &handshake::helo(&nonce)).await?;
+    let length = loop {
+        match Reader(buffer).skip() {
+            Ok(whole) => break whole.len(),
+            Err(Invalid::Short) if buffer.len() < LONGEST_PING => {}
+            Err(_) => return Err(Closed::Unauthenticated),
+        }
+        if !matches!(socket.read_buf(buffer).await, Ok(1..)) {
+            return Err(Closed::Unauthenticated);
+        }
+    };
+    let ping = buffer.split_to(length);
+    let ping = Ping::of(&ping).map_err(|NoMessage| Closed::Unauthenticated)?;
+    if !ping.knows(&nonce, key) {
+        write(socket, &handshake::refusal()).await?;
+        return Err(Closed::Unauthenticated);
+    }
+    write(socket, &ping.welcome(&nonce, key, hostname)).await
+}
+
+async fn write(socket: &mut Socket, words: &[u8]) -> Result<(), Closed> {
+    socket.write_all(words).await.map_err(|_| Closed::Broken)?;
+    socket.flush().await.map_err(|_| Closed::Broken)
+}
+
+struct Fluent {
+    framing: Framing,
+    key: Option<SharedKey>,
+    hostname: String,
+}
+
+impl Protocol for Fluent {
+    const NAME: &'static str = "fluentforward";
+    const TRANSPORT: Transport = Transport::Fluent;
+
+    async fn greet(&mut self, socket: &mut Socket, buffer: &mut BytesMut) -> Result<(), Closed> {
+        let Some(key) = &self.key else { return Ok(()) };
+        let key = Arc::clone(&key.0.borrow());
+        let greeted = tokio::time::timeout(HEADER_TIMEOUT, greet(socket, buffer, &key, &self.hostname));
+        greeted.await.unwrap_or(Err(Closed::Unauthenticated))
+    }
+
+    fn whole(&mut self, bytes: &[u8]) -> Result<Option<usize>, Closed> {
+        Ok(self.framing.whole(bytes)?)
+    }
+
+    fn take(message: &Bytes, batches: &mut Batches, now: u64) -> Result<Option<Owed>, Closed> {
+        let told = Message::of(message)?;
+        let owed = match told.chunk {
+            Some(chunk) => {
+                let words = ack(chunk);
+                let answer = batches.begin_owed(words.len());
+                Some(Owed { words, answer })
+            }
+            None => {
+                batches.begin();
+                None
+            }
+        };
+        let unfolded = match told.events {
+            Events::Packed(packing, bytes) if packing != Some(Encoding::Identity) => {
+                match packing.map(|encoding| batches.unfold(&message.slice_ref(bytes), encoding)) {
+                    Some(Ok(unfolded)) => unfolded,
+                    Some(Err(InflateError::NoRoom)) => return Err(Closed::Budget),
+                    // Sent again it would be no better.
+                    Some(Err(error)) => {
+                        batches.refuse(Self::TRANSPORT, error.into());
+                        Vec::new()
+                    }
+                    None => {
+                        batches.refuse(Self::TRANSPORT, Refused::Malformed);
+                        Vec::new()
+                    }
+                }
+            }
+            _ => Vec::new(),
+        };
+        told.events(&unfolded).try_for_each(|event| match event {
+            Ok(event) => batches.push(|record| event.write(told.tag, now, record)),
+            Err(_) => {
+                batches.reject();
+                Ok(())
+            }
+        })?;
+        batches.end();
+        Ok(owed)
+    }
+}
+
+/// The chunk's name, as it came.
+fn ack(chunk: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    // Writing to a vector cannot fail.
+    let _ = encode::write_map_len(&mut out, 1);
+    let _ = encode::write_str(&mut out, "ack");
+    match std::str::from_utf8(chunk) {
+        Ok(text) => drop(encode::write_str(&mut out, text)),
+        Err(_) => drop(encode::write_bin(&mut out, chunk)),
+    }
+    out
+}
+
+impl From<NoMessage> for Closed {
+    fn from(NoMessage: NoMessage) -> Self {
+        Self::Malformed
+    }
+}
+
+#[cfg(test)]
+mod tests;

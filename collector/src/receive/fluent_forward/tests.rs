@@ -1,0 +1,330 @@
+//! Connections as senders make them, and a line that answers as it is told.
+
+use std::time::Duration;
+
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use prometheus_client::registry::Registry;
+use prost::Message as _;
+use rmpv::Value;
+use tokio::{io::DuplexStream, sync::mpsc, time::Instant};
+
+use super::*;
+use crate::{ack::Outcome, budget::Budget, delivery::Delivery, metrics::Pipeline};
+
+struct Line {
+    sender: DuplexStream,
+    deliveries: mpsc::Receiver<Delivery>,
+    budget: Budget,
+    registry: Registry,
+    stop: watch::Sender<bool>,
+    served: tokio::task::JoinHandle<()>,
+}
+
+fn connected(budget: usize, key: Option<&str>) -> Line {
+    let (deliver, deliveries) = mpsc::channel(64);
+    let mut registry = Registry::default();
+    let pipeline = Arc::new(Pipeline::new(&mut registry));
+    let metrics = Arc::new(Metrics::new(&mut registry));
+    let budget = Budget::new(budget);
+    let intake = Intake::new(deliver, budget.clone(), Budget::new(1 << 24), 4 << 20, pipeline);
+    let key = key.map(|key| SharedKey(watch::channel(Arc::new(key.as_bytes().to_vec())).1));
+    let (sender, socket) = tokio::io::duplex(64 << 10);
+    let (stop, stopping) = watch::channel(false);
+    let forward = Forward { intake, metrics, key, hostname: "collector".to_owned() };
+    let served = tokio::spawn(forward.serve(Box::new(socket), [10, 0, 0, 1].into(), stopping));
+    Line { sender, deliveries, budget, registry, stop, served }
+}
+
+impl Line {
+    async fn say(&mut self, value: &Value) {
+        let mut bytes = Vec::new();
+        rmpv::encode::write_value(&mut bytes, value).unwrap();
+        self.sender.write_all(&bytes).await.unwrap();
+    }
+
+    async fn next(&mut self) -> (Vec<String>, Delivery) {
+        let delivery = self.deliveries.recv().await.unwrap();
+        let request = ExportLogsServiceRequest::decode(&delivery.body[..]).unwrap();
+        let records = request.resource_logs.into_iter().flat_map(|group| group.scope_logs);
+        let bodies = records.flat_map(|scope| scope.log_records).map(|record| match record.body.unwrap().value {
+            Some(opentelemetry_proto::tonic::common::v1::any_value::Value::StringValue(text)) => text,
+            other => panic!("{other:?}"),
+        });
+        (bodies.collect(), delivery)
+    }
+
+    async fn hear(&mut self) -> Option<Value> {
+        let mut bytes = Vec::new();
+        loop {
+            if let Ok(value) = rmpv::decode::read_value(&mut &bytes[..]) {
+                return Some(value);
+            }
+            if self.sender.read_buf(&mut bytes).await.unwrap() == 0 {
+                return None;
+            }
+        }
+    }
+
+    async fn is_silent(&mut self) -> bool {
+        tokio::time::timeout(Duration::from_secs(1), self.hear()).await.is_err()
+    }
+
+    fn count(&self, line: &str) -> u64 {
+        let text = crate::metrics::text(&self.registry);
+        text.lines().find_map(|found| found.strip_prefix(line)?.trim().parse().ok()).unwrap_or(0)
+    }
+}
+
+fn record(text: &str) -> Value {
+    Value::Map(vec![("log".into(), text.into())])
+}
+
+fn one(text: &str, chunk: Option<&str>) -> Value {
+    let options = chunk.map(|chunk| Value::Map(vec![("chunk".into(), chunk.into())]));
+    Value::Array([Value::from("tag"), 7.into(), record(text)].into_iter().chain(options).collect())
+}
+
+fn pairs(texts: &[&str]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for text in texts {
+        rmpv::encode::write_value(&mut bytes, &Value::Array(vec![7.into(), record(text)])).unwrap();
+    }
+    bytes
+}
+
+fn packed(bytes: Vec<u8>, chunk: &str, compressed: &str) -> Value {
+    let options = vec![("chunk".into(), chunk.into()), ("compressed".into(), compressed.into())];
+    Value::Array(vec!["tag".into(), Value::Binary(bytes), Value::Map(options)])
+}
+
+fn acknowledged(chunk: &str) -> Option<Value> {
+    Some(Value::Map(vec![("ack".into(), chunk.into())]))
+}
+
+const DONE: Outcome = Outcome::Delivered { rejected: 0 };
+
+#[tokio::test(start_paused = true)]
+async fn a_chunk_is_acknowledged_once_it_is_stored_and_not_before() {
+    let mut line = connected(1 << 20, None);
+    line.say(&one("hi", Some("c1"))).await;
+    let (bodies, delivery) = line.next().await;
+    assert_eq!((bodies, delivery.transport), (vec!["hi".to_owned()], Transport::Fluent));
+    assert!(line.is_silent().await);
+    assert!(line.budget.used() > 0);
+    delivery.ack.settle(DONE);
+    assert_eq!(line.hear().await, acknowledged("c1"));
+    assert!(line.is_silent().await && line.budget.used() == 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_for_good_is_acknowledged_and_what_is_to_be_sent_again_ends_the_connection() {
+    let mut line = connected(1 << 20, None);
+    line.say(&one("hi", Some("c1"))).await;
+    line.next().await.1.ack.settle(Outcome::Reject("no".into()));
+    assert_eq!(line.hear().await, acknowledged("c1"));
+    line.say(&one("ho", Some("c2"))).await;
+    let begin = Instant::now();
+    line.next().await.1.ack.settle(Outcome::retry());
+    assert_eq!(line.hear().await, None);
+    assert!(begin.elapsed() >= Duration::from_secs(1));
+    line.served.await.unwrap();
+    let text = crate::metrics::text(&line.registry);
+    assert!(text.contains("closed_connections_total{receiver=\"fluentforward\",reason=\"retry\"} 1"), "{text}");
+    assert!(line.deliveries.try_recv().is_err() && line.budget.used() == 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_asks_about_is_sent_until_it_is_stored_even_when_its_sender_has_gone() {
+    let mut line = connected(1 << 20, None);
+    line.say(&one("hi", None)).await;
+    let Line { sender, mut deliveries, served, .. } = line;
+    drop(sender);
+    let mut bodies = Vec::new();
+    for outcome in [Outcome::retry(), Outcome::retry(), DONE] {
+        let delivery = deliveries.recv().await.unwrap();
+        bodies.push(delivery.body.clone());
+        delivery.ack.settle(outcome);
+    }
+    assert!(bodies.iter().all(|body| *body == bodies[0]));
+    served.await.unwrap();
+    assert!(deliveries.recv().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_mode_and_compression_gives_its_records() {
+    let mut line = connected(1 << 20, None);
+    let list = Value::Array(vec![
+        Value::Array(vec![7.into(), record("a")]),
+        Value::Array(vec![7.into(), Value::Nil]),
+        Value::Array(vec![7.into(), record("b")]),
+    ]);
+    let gzip = {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut encoder, &pairs(&["e"])).unwrap();
+        // Senders append one member to another.
+        let mut bytes = encoder.finish().unwrap();
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut encoder, &pairs(&["f"])).unwrap();
+        bytes.extend(encoder.finish().unwrap());
+        bytes
+    };
+    let broken = [pairs(&["g"]), b"\xc1".to_vec()].concat();
+    let zstd = zstd::stream::encode_all(&pairs(&["h"])[..], 3).unwrap();
+    for (message, bodies) in [
+        (Value::Array(vec!["tag".into(), list]), vec!["a", "b"]),
+        (packed(pairs(&["c", "d"]), "x", "text"), vec!["c", "d"]),
+        (packed(gzip, "x", "gzip"), vec!["e", "f"]),
+        (packed(broken, "x", "text"), vec!["g"]),
+        (packed(zstd, "x", "zstd"), vec!["h"]),
+    ] {
+        line.say(&message).await;
+        let (found, delivery) = line.next().await;
+        assert_eq!(found, bodies, "{message}");
+        delivery.ack.settle(DONE);
+    }
+    assert_eq!(line.count("clickstack_collector_stream_bad_records_total{receiver=\"fluentforward\"}"), 2);
+}
+
+/// A chunk that can never be read would be sent again for ever.
+#[tokio::test(start_paused = true)]
+async fn a_chunk_that_cannot_be_unfolded_is_counted_and_acknowledged() {
+    let mut line = connected(64 << 20, None);
+    let bomb = zstd::stream::encode_all(&vec![0; 5 << 20][..], 3).unwrap();
+    for (bytes, compressed, reason) in
+        [(b"no".to_vec(), "gzip", "malformed"), (b"no".to_vec(), "what", "malformed"), (bomb, "zstd", "too_large")]
+    {
+        line.say(&packed(bytes, compressed, compressed)).await;
+        assert_eq!(line.hear().await, acknowledged(compressed));
+        let text = crate::metrics::text(&line.registry);
+        let counted = format!("turned_away_requests_total{{transport=\"fluent\",reason=\"{reason}\"}}");
+        assert!(text.contains(&counted), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_come_while_others_are_on_their_way_go_together() {
+    let mut line = connected(1 << 20, None);
+    let mut first = Vec::new();
+    for number in 0..16 {
+        line.say(&one(&number.to_string(), None)).await;
+        first.push(line.next().await.1);
+    }
+    for number in 16..200 {
+        line.say(&one(&number.to_string(), Some(&format!("c{number}")))).await;
+    }
+    assert!(line.is_silent().await && line.deliveries.try_recv().is_err());
+    first.pop().unwrap().ack.settle(DONE);
+    let (bodies, delivery) = line.next().await;
+    assert_eq!(bodies, (16..200).map(|number| number.to_string()).collect::<Vec<_>>());
+    delivery.ack.settle(DONE);
+    let acks: Vec<_> = (16..200).flat_map(|number| ack(format!("c{number}").as_bytes())).collect();
+    let mut heard = vec![0; acks.len()];
+    line.sender.read_exact(&mut heard).await.unwrap();
+    heard.sort_unstable();
+    let mut wanted = acks;
+    wanted.sort_unstable();
+    assert_eq!(heard, wanted);
+    first.into_iter().for_each(|delivery| delivery.ack.settle(DONE));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_message_and_what_is_half_of_one_ends_the_connection() {
+    for (bytes, reason, within) in
+        [(&b"GET / HTTP/1.1\r\n\r\n"[..], "malformed", 0), (b"\x93\xa3tag\x07", "broken", 10)]
+    {
+        let mut line = connected(1 << 20, None);
+        let begin = Instant::now();
+        line.sender.write_all(bytes).await.unwrap();
+        assert_eq!(line.hear().await, None, "{reason}");
+        assert!((within..within + 2).contains(&begin.elapsed().as_secs()), "{reason} {:?}", begin.elapsed());
+        line.served.await.unwrap();
+        let text = crate::metrics::text(&line.registry);
+        assert!(text.contains(&format!("reason=\"{reason}\"}} 1")), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_larger_than_a_request_may_be_or_than_the_budget_ends_the_connection() {
+    for (budget, reason) in [(64 << 20, "too_large"), (1 << 20, "budget")] {
+        let mut line = connected(budget, None);
+        let head = [&b"\x93\xa3tag\xc6"[..], &(8_u32 << 20).to_be_bytes()].concat();
+        line.sender.write_all(&head).await.unwrap();
+        while line.sender.write_all(&[0; 16 << 10]).await.is_ok() {}
+        line.served.await.unwrap();
+        let text = crate::metrics::text(&line.registry);
+        assert!(text.contains(&format!("reason=\"{reason}\"}} 1")) && line.budget.used() == 0, "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_chunk_becomes_several_requests_and_is_acknowledged_after_the_last() {
+    let mut line = connected(64 << 20, None);
+    let long = "x".repeat(1000);
+    let texts: Vec<_> = std::iter::repeat_n(long.as_str(), 3000).collect();
+    let message = packed(pairs(&texts), "large", "text");
+    let mut bytes = Vec::new();
+    rmpv::encode::write_value(&mut bytes, &message).unwrap();
+    let mut sender = std::mem::replace(&mut line.sender, tokio::io::duplex(1).0);
+    let (_, mut deliveries) = tokio::join!(sender.write_all(&bytes), async {
+        let mut all = Vec::new();
+        for _ in 0..3 {
+            all.push(line.next().await);
+        }
+        all
+    });
+    line.sender = sender;
+    assert_eq!(deliveries.iter().map(|(bodies, _)| bodies.len()).sum::<usize>(), 3000);
+    let last = deliveries.pop().unwrap().1;
+    deliveries.into_iter().for_each(|(_, delivery)| delivery.ack.settle(DONE));
+    assert!(line.is_silent().await);
+    last.ack.settle(DONE);
+    assert_eq!(line.hear().await, acknowledged("large"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_what_was_taken_and_takes_no_more() {
+    let mut line = connected(1 << 20, None);
+    line.say(&one("hi", Some("c1"))).await;
+    let (_, delivery) = line.next().await;
+    line.stop.send_replace(true);
+    tokio::task::yield_now().await;
+    assert!(line.is_silent().await && !line.served.is_finished());
+    delivery.ack.settle(DONE);
+    assert_eq!((line.hear().await, line.hear().await), (acknowledged("c1"), None));
+    line.served.await.unwrap();
+}
+
+/// A sender, in the words of the specification.
+async fn introduced(key: &str) -> (Line, Value) {
+    let mut line = connected(1 << 20, Some("secret"));
+    let helo = line.hear().await.unwrap();
+    let nonce = helo[1].as_map().unwrap()[0].1.as_slice().unwrap().to_vec();
+    let parts = [b"salt", &b"client"[..], &nonce, key.as_bytes()].concat();
+    let digest = ring::digest::digest(&ring::digest::SHA512, &parts);
+    let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let ping = ["PING", "client", "salt", &hex, "", ""].map(Value::from).to_vec();
+    line.say(&Value::Array(ping)).await;
+    let pong = line.hear().await.unwrap();
+    (line, pong)
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_key_only_who_knows_it_may_send() {
+    let (mut line, pong) = introduced("secret").await;
+    assert_eq!((pong[0].as_str(), pong[1].as_bool(), pong[3].as_str()), (Some("PONG"), Some(true), Some("collector")));
+    line.say(&one("hi", Some("c1"))).await;
+    line.next().await.1.ack.settle(DONE);
+    assert_eq!(line.hear().await, acknowledged("c1"));
+
+    let (mut line, pong) = introduced("guess").await;
+    assert_eq!(pong[1].as_bool(), Some(false));
+    assert_eq!(line.hear().await, None);
+
+    let mut line = connected(1 << 20, Some("secret"));
+    line.say(&one("hi", None)).await;
+    assert!(line.hear().await.is_some());
+    assert_eq!(line.hear().await, None);
+    line.served.await.unwrap();
+    let text = crate::metrics::text(&line.registry);
+    assert!(text.contains("reason=\"unauthenticated\"} 1") && line.deliveries.try_recv().is_err(), "{text}");
+}
