@@ -3,13 +3,13 @@
 //! Comes in: what should be and what is. Goes out: nothing, when both agree: an object that says already what is
 //! wanted is not written. Must not touch what the resource does not own.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crds::{
     config::Role,
     v1alpha1::{ClickStackCollector, Status},
 };
-use futures::future::{join_all, try_join_all};
+use futures::future::{join, join_all, try_join_all};
 use k8s_openapi::{api::events::v1::Event, jiff::Timestamp};
 use kube::{
     Api, Client, Resource,
@@ -24,7 +24,7 @@ use crate::{
     plan::Plan,
     resolve::Live,
     status::Transition,
-    watch::unseen::Unseen,
+    watch::{Children, Told, unseen::Unseen},
 };
 
 mod announcement;
@@ -43,6 +43,10 @@ pub use surplus::surplus;
 /// How long a workload may take to let go of its pods: the garbage collector is one request behind.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// A version no object has. Whoever applies and names a version changes an object of that version alone; where there is
+/// no object, the version does not matter and one is made.
+const OF_NOTHING: &str = "1";
 
 /// The owner of every field the operator sets.
 const FIELD_MANAGER: &str = "clickstack-operator";
@@ -68,14 +72,20 @@ pub enum Error {
 impl Error {
     /// The API server understood the object and refuses what it says.
     pub fn is_invalid(&self) -> bool {
-        matches!(self, Self::Write { source: kube::Error::Api(status), .. } if status.code == 422)
+        self.is_answered(422)
+    }
+
+    fn is_answered(&self, code: u16) -> bool {
+        matches!(self, Self::Write { source: kube::Error::Api(status), .. } if status.code == code)
     }
 }
 
 /// Writes into one scope.
 pub struct Writer {
     pub client: Client,
-    pub unseen: std::sync::Arc<Unseen>,
+    /// Learns of every answer.
+    pub known: Arc<Children>,
+    pub unseen: Arc<Unseen>,
     pub metrics: Metrics,
 }
 
@@ -100,9 +110,11 @@ impl Writer {
         self.children(plan, &needed, live).await?;
         self.children(plan, &bindings, live).await?;
         let (gateways, others): (Vec<_>, Vec<_>) = workloads.into_iter().partition(|child| child.role == Role::Gateway);
-        let has_written = self.children(plan, &gateways, live).await?;
+        let (there, new): (Vec<_>, Vec<_>) = others.into_iter().partition(|child| found(child, live).is_some());
+        let (has_written, made) = join(self.children(plan, &gateways, live), self.children(plan, &new, live)).await;
+        let (has_written, _) = (has_written?, made?);
         let (waiting, others): (Vec<_>, Vec<_>) =
-            others.into_iter().partition(|child| order::waits(child, live, has_written));
+            there.into_iter().partition(|child| order::waits(child, live, has_written));
         self.children(plan, &others, live).await?;
         try_join_all(surplus(live, desired).into_iter().map(|child| self.delete(&plan.namespace, child))).await?;
         Ok(waiting.into_iter().map(|child| child.role).collect())
@@ -117,30 +129,44 @@ impl Writer {
 
     /// Whether there was anything to write.
     async fn child(&self, plan: &Plan, child: &Child, live: &[Live]) -> Result<bool, Error> {
-        let live = live.iter().find(|live| live.kind == child.kind && live.name == child.name);
-        match live {
-            Some(live) if is_current(&child.object, &live.object) => return Ok(false),
-            Some(live) if fixed::is_in_the_way(child.kind, &child.object, &live.object) => {
-                self.leave_pods_alone(plan, live).await?;
-            }
-            Some(_) => {}
-            None => self.must_be_free(plan, child).await?,
-        }
+        let live = found(child, live);
         let object = with_replicas(child, live.map(|live| &live.object));
-        let (kind, name) = (child.kind.as_str(), child.name.clone());
-        tracing::info!(namespace = plan.namespace, resource = plan.name, kind, name, "applies");
-        self.metrics.wrote(kind, "apply");
-        let answer = self
-            .api(child.kind, &plan.namespace)
-            .patch(&name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&object))
-            .await
-            .map_err(|source| Error::Write { kind, name, source })?;
-        self.remember(kind, &answer);
+        let answer = match live {
+            Some(live) if is_current(&child.object, &live.object) => return Ok(false),
+            Some(live) => {
+                if fixed::is_in_the_way(child.kind, &child.object, &live.object) {
+                    self.leave_pods_alone(plan, live).await?;
+                }
+                self.write(plan, child, &object).await?
+            }
+            None => self.make(plan, child, &object).await?,
+        };
+        self.known.wrote(child.kind, &answer);
         Ok(true)
     }
 
-    /// Server-side apply would take over whatever has the name.
-    async fn must_be_free(&self, plan: &Plan, child: &Child) -> Result<(), Error> {
+    /// Applies what is not known to be there. Without a version, server-side apply would take over whatever has the name.
+    async fn make(&self, plan: &Plan, child: &Child, object: &Value) -> Result<Told, Error> {
+        let mut new = object.clone();
+        new["metadata"]["resourceVersion"] = json!(OF_NOTHING);
+        match self.write(plan, child, &new).await {
+            Err(error) if error.is_answered(409) => {}
+            answered => return answered,
+        }
+        self.must_not_be_of_others(plan, child).await?;
+        self.write(plan, child, object).await
+    }
+
+    async fn write(&self, plan: &Plan, child: &Child, object: &Value) -> Result<Told, Error> {
+        let (kind, name) = (child.kind.as_str(), child.name.clone());
+        tracing::info!(namespace = plan.namespace, resource = plan.name, kind, name, "applies");
+        self.metrics.wrote(kind, "apply");
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        let written = self.api(child.kind, &plan.namespace).patch(&name, &parameters, &Patch::Apply(object)).await;
+        written.map_err(|source| Error::Write { kind, name, source })
+    }
+
+    async fn must_not_be_of_others(&self, plan: &Plan, child: &Child) -> Result<(), Error> {
         let (kind, name) = (child.kind.as_str(), child.name.clone());
         let read = self.api(child.kind, &plan.namespace).get_metadata_opt(&name).await;
         let found = read.map_err(|source| Error::Read { kind, name: name.clone(), source })?;
@@ -200,7 +226,7 @@ impl Writer {
         self.metrics.wrote("Status", "patch");
         let by = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         match api.patch_status(name, &by, &Patch::Json::<()>(whole)).await {
-            Ok(answer) => self.remember("", &answer),
+            Ok(answer) => self.unseen.wrote(answer),
             Err(kube::Error::Api(status)) if status.code == 404 => {}
             Err(source) => return Err(Error::Status(source)),
         }
@@ -218,19 +244,17 @@ impl Writer {
         }
     }
 
-    fn api(&self, kind: Kind, namespace: &str) -> Api<DynamicObject> {
+    fn api(&self, kind: Kind, namespace: &str) -> Api<Told> {
         Api::namespaced_with(self.client.clone(), namespace, &kind.api_resource())
-    }
-
-    fn remember(&self, kind: &'static str, answer: &DynamicObject) {
-        let mut answer = serde_json::to_value(answer).unwrap_or(Value::Null);
-        answer["metadata"]["managedFields"].take();
-        self.unseen.wrote(kind, answer);
     }
 }
 
+fn found<'a>(child: &Child, live: &'a [Live]) -> Option<&'a Live> {
+    live.iter().find(|live| live.kind == child.kind && live.name == child.name)
+}
+
 /// Ours without the labels we watch by, or left over from a resource of the same name that was deleted.
-fn was_made_for(found: &PartialObjectMeta<DynamicObject>, plan: &Plan) -> bool {
+fn was_made_for(found: &PartialObjectMeta<Told>, plan: &Plan) -> bool {
     let owners = found.metadata.owner_references.iter().flatten();
     owners.into_iter().any(|owner| {
         owner.kind == plan.owner.kind && owner.api_version == plan.owner.api_version && owner.name == plan.owner.name

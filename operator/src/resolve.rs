@@ -15,7 +15,6 @@ use crds::{
     v1alpha1::{ClickStackCollector, Status},
 };
 use k8s_openapi::{
-    NamespaceResourceScope,
     api::core::v1::{self, Pod},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
     jiff::Timestamp,
@@ -24,9 +23,8 @@ use kube::{
     Api, Client, Resource, ResourceExt as _,
     api::ListParams,
     core::{ApiResource, DynamicObject},
-    runtime::reflector::{ObjectRef, Store},
+    runtime::reflector::ObjectRef,
 };
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
@@ -34,7 +32,7 @@ use crate::{
     labels,
     references::{Content, Found, Reference, Referent, references},
     status::{Observed, Trouble, Way, Workload, pods, workload, workload::not_started},
-    watch::{Caches, Guarded},
+    watch::{Caches, Guarded, shelf::place},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -119,35 +117,26 @@ impl Reader {
 
     /// Children that belong to this very resource, own writes included.
     pub fn children(&self, resource: &impl Resource) -> Vec<Live> {
-        let namespace = resource.meta().namespace.clone().unwrap_or_default();
-        let uid = resource.meta().uid.clone().unwrap_or_default();
-        let mut found = Vec::new();
-        for kind in Kind::ALL {
-            let watched = match kind {
-                Kind::ServiceAccount => self.watched(&self.caches.service_accounts, &namespace, &uid),
-                Kind::Role => self.watched(&self.caches.roles, &namespace, &uid),
-                Kind::RoleBinding => self.watched(&self.caches.role_bindings, &namespace, &uid),
-                Kind::ConfigMap => self.watched(&self.caches.config_maps, &namespace, &uid),
-                Kind::Service => self.watched(&self.caches.services, &namespace, &uid),
-                Kind::PodDisruptionBudget => self.watched(&self.caches.disruption_budgets, &namespace, &uid),
-                Kind::Ingress => self.watched(&self.caches.ingresses, &namespace, &uid),
-                Kind::NetworkPolicy => self.watched(&self.caches.network_policies, &namespace, &uid),
-                Kind::HorizontalPodAutoscaler => self.watched(&self.caches.autoscalers, &namespace, &uid),
-                Kind::Deployment => self.watched(&self.caches.deployments, &namespace, &uid),
-                Kind::StatefulSet => self.watched(&self.caches.stateful_sets, &namespace, &uid),
-                Kind::DaemonSet => self.watched(&self.caches.daemon_sets, &namespace, &uid),
-            };
-            let written = self.caches.unseen.all(kind.as_str(), &namespace);
-            let written = written.into_iter().filter(|object| is_owned(object, &uid));
-            found.extend(merged(watched, written).into_iter().map(|(name, object)| Live { kind, name, object }));
-        }
-        found
+        Kind::ALL.into_iter().flat_map(|kind| self.of_kind(kind, resource)).collect()
+    }
+
+    fn of_kind(&self, kind: Kind, resource: &impl Resource) -> Vec<Live> {
+        let meta = resource.meta();
+        let (namespace, name) = (meta.namespace.as_deref().unwrap_or_default(), resource.name_any());
+        let uid = meta.uid.as_deref().unwrap_or_default();
+        let found = self.caches.children.of(kind, namespace, &name).into_iter();
+        let live = found.filter(|object| is_owned(object, uid)).map(|object| {
+            let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+            Live { kind, name, object }
+        });
+        live.collect()
     }
 
     /// How the roles of a resource fare, of those that have a workload.
     pub async fn observed(&self, resource: &impl Resource, now: Timestamp) -> Vec<Observed> {
         let pods = self.pods(resource);
-        let children = self.children(resource);
+        let workloads = Kind::ALL.into_iter().filter(|kind| kind.is_workload());
+        let children: Vec<_> = workloads.flat_map(|kind| self.of_kind(kind, resource)).collect();
         let mut roles: BTreeMap<Role, Vec<(String, &Live, Workload)>> = BTreeMap::new();
         // A workload that is going away has nothing to say.
         let is_staying = |child: &&Live| child.object["metadata"]["deletionTimestamp"].is_null();
@@ -197,8 +186,8 @@ impl Reader {
         let (name, namespace) = (resource.name_any(), resource.namespace().unwrap_or_default());
         let stored = self.caches.resources.get(&ObjectRef::from_obj(resource));
         let version = stored.as_ref().and_then(|stored| stored.resource_version());
-        if let Some(mut written) = self.caches.unseen.newer("", &namespace, &name, version.as_deref()) {
-            return Ok(serde_json::from_value(written["status"].take()).ok());
+        if let Some(written) = self.caches.unseen.newer(&namespace, &name, version.as_deref()) {
+            return Ok(serde_json::from_value(written).ok());
         }
         if let Some(Ok(stored)) = stored.as_ref().map(|stored| &stored.0) {
             return Ok(stored.status.clone());
@@ -209,22 +198,9 @@ impl Reader {
         Ok(object.and_then(|mut object| serde_json::from_value(object.data["status"].take()).ok()))
     }
 
-    fn watched<K>(&self, store: &Store<K>, namespace: &str, uid: &str) -> Vec<Value>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Serialize,
-    {
-        let is_child = |object: &K| {
-            let owners = object.meta().owner_references.iter().flatten();
-            object.meta().namespace.as_deref() == Some(namespace) && owners.into_iter().any(|owner| owner.uid == uid)
-        };
-        store.state_filter(is_child).iter().filter_map(|object| serde_json::to_value(object.as_ref()).ok()).collect()
-    }
-
     fn pods(&self, resource: &impl Resource) -> Vec<std::sync::Arc<Pod>> {
-        let meta = resource.meta();
-        self.caches.pods.state_filter(|pod| {
-            pod.metadata.namespace == meta.namespace && pod.labels().get(labels::INSTANCE) == meta.name.as_ref()
-        })
+        let namespace = resource.meta().namespace.as_deref().unwrap_or_default();
+        self.caches.pods.of(&place(namespace, &resource.name_any()))
     }
 
     /// The keys of a Secret or ConfigMap, read again only when its version changed.
@@ -267,20 +243,6 @@ impl Reader {
             }
         }
     }
-}
-
-/// By name, the newer of the two.
-fn merged(watched: Vec<Value>, written: impl Iterator<Item = Value>) -> HashMap<String, Value> {
-    let name = |object: &Value| object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-    let version = |object: &Value| object["metadata"]["resourceVersion"].as_str().and_then(|v| v.parse::<u64>().ok());
-    let mut objects: HashMap<_, _> = watched.into_iter().map(|object| (name(&object), object)).collect();
-    for object in written {
-        let name = name(&object);
-        if objects.get(&name).is_none_or(|known| version(known) < version(&object)) {
-            objects.insert(name, object);
-        }
-    }
-    objects
 }
 
 /// The workload of a role. One that it takes over from counts as pods of an earlier generation, even if it has none: it

@@ -112,7 +112,12 @@ async fn control(
         let context = Context {
             bindings,
             reader: Reader::new(client.clone(), caches.clone()),
-            writer: Writer { client: client.clone(), unseen: caches.unseen.clone(), metrics: metrics.clone() },
+            writer: Writer {
+                client: client.clone(),
+                known: caches.children.clone(),
+                unseen: caches.unseen.clone(),
+                metrics: metrics.clone(),
+            },
             default_image: args.collector_image.clone(),
             backoff: Backoff::default(),
             metrics: metrics.clone(),

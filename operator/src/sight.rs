@@ -15,16 +15,16 @@ use std::{
 use crds::config::Admin;
 use futures::{Stream, stream};
 use k8s_openapi::api::core::v1::Pod;
-use kube::{
-    ResourceExt as _,
-    runtime::reflector::{ObjectRef, Store},
-};
+use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
 use tokio::sync::mpsc;
 
 use crate::{
     metrics::Metrics,
     status::Word,
-    watch::{Guarded, resource_of},
+    watch::{
+        Guarded, Pods, resource_of,
+        shelf::{Place, place},
+    },
 };
 
 mod ask;
@@ -51,7 +51,7 @@ const WAKES: usize = 256;
 pub struct Sights(Arc<Inner>);
 
 struct Inner {
-    pods: Store<Pod>,
+    pods: Pods,
     /// By the pod's uid. Bounded by the pods there are: a task ends with its pod.
     told: Mutex<HashMap<String, Word>>,
     wakes: mpsc::Sender<ObjectRef<Guarded>>,
@@ -66,7 +66,7 @@ impl fmt::Debug for Sights {
 
 /// One pod that is asked.
 struct Followed {
-    pod: ObjectRef<Pod>,
+    pod: Place,
     uid: String,
     resource: ObjectRef<Guarded>,
     address: SocketAddr,
@@ -74,7 +74,7 @@ struct Followed {
 
 impl Sights {
     /// Nothing is known at first. The stream names the resources that there is news for.
-    pub fn new(pods: Store<Pod>, metrics: Metrics) -> (Self, impl Stream<Item = ObjectRef<Guarded>> + Send + 'static) {
+    pub fn new(pods: Pods, metrics: Metrics) -> (Self, impl Stream<Item = ObjectRef<Guarded>> + Send + 'static) {
         let (wakes, woken) = mpsc::channel(WAKES);
         let news = stream::unfold(woken, async |mut woken| woken.recv().await.map(|resource| (resource, woken)));
         (Self(Arc::new(Inner { pods, told: Mutex::default(), wakes, metrics })), news)
@@ -98,14 +98,14 @@ impl Followed {
     fn new(pod: &Pod) -> Option<Self> {
         let ip: IpAddr = pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()?;
         Some(Self {
-            pod: ObjectRef::from_obj(pod),
+            pod: place(&pod.namespace()?, &pod.name_any()),
             uid: pod.uid()?,
             resource: resource_of(pod)?,
             address: SocketAddr::new(ip, Admin::default().health.port()),
         })
     }
 
-    fn is_there(&self, pods: &Store<Pod>) -> bool {
+    fn is_there(&self, pods: &Pods) -> bool {
         pods.get(&self.pod).is_some_and(|pod| pod.uid().as_ref() == Some(&self.uid))
     }
 }

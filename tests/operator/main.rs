@@ -10,5 +10,7 @@ mod converges;
 mod examples;
 mod forwards;
 mod hostile;
+mod left_alone;
 mod proxy;
 mod rights;
+mod taken;

@@ -4,6 +4,7 @@
 
 use crds::config::Role;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, DeploymentCondition, StatefulSet};
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::Trouble;
@@ -32,16 +33,13 @@ pub struct Workload {
 pub fn read(kind: Kind, object: &Value) -> Option<(Role, Workload)> {
     let component = &object["metadata"]["labels"][labels::COMPONENT];
     let is_cluster = component.as_str() == Some(Role::Cluster.as_str());
-    let object = object.clone();
     match kind {
         Kind::Deployment => {
             let role = if is_cluster { Role::Cluster } else { Role::Gateway };
-            Some((role, Workload::from(&serde_json::from_value::<Deployment>(object).ok()?)))
+            Some((role, Workload::from(&Deployment::deserialize(object).ok()?)))
         }
-        Kind::StatefulSet => {
-            Some((Role::Gateway, Workload::from(&serde_json::from_value::<StatefulSet>(object).ok()?)))
-        }
-        Kind::DaemonSet => Some((Role::Agent, Workload::from(&serde_json::from_value::<DaemonSet>(object).ok()?))),
+        Kind::StatefulSet => Some((Role::Gateway, Workload::from(&StatefulSet::deserialize(object).ok()?))),
+        Kind::DaemonSet => Some((Role::Agent, Workload::from(&DaemonSet::deserialize(object).ok()?))),
         _ => None,
     }
 }

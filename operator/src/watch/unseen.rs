@@ -1,8 +1,7 @@
-//! Own writes whose watch event has not come yet.
+//! Statuses that were written and not watched yet.
 //!
-//! Comes in: answers to writes, and watch events. Goes out: the newer of what was answered and what was watched.
-//! Without it, a reconcile right after a write would see the past, write again, and report the old generation's
-//! pods as the new one's.
+//! Comes in: answers to writes, and watch events. Goes out: the status that was answered, where it is newer than what
+//! was watched. Without it, a reconcile right after a write would see the past and write again.
 
 use std::{
     collections::HashMap,
@@ -10,64 +9,62 @@ use std::{
 };
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::{Resource, core::DynamicObject, runtime::watcher};
 use serde_json::Value;
 
 #[derive(Debug, Default)]
 pub struct Unseen {
-    writes: Mutex<HashMap<Key, Value>>,
+    writes: Mutex<HashMap<Key, Written>>,
 }
 
-type Key = (&'static str, String, String);
+/// Namespace and name.
+type Key = (String, String);
+
+#[derive(Debug)]
+struct Written {
+    version: Option<String>,
+    status: Value,
+}
 
 impl Unseen {
-    /// `kind` is empty for the resource itself.
-    pub fn wrote(&self, kind: &'static str, answer: Value) {
-        let text = |field: &str| answer["metadata"][field].as_str().unwrap_or_default().to_owned();
-        let key = (kind, text("namespace"), text("name"));
-        self.lock().insert(key, answer);
+    pub fn wrote(&self, mut answer: DynamicObject) {
+        let written =
+            Written { version: answer.metadata.resource_version.take(), status: answer.data["status"].take() };
+        self.lock().insert(key(&answer.metadata), written);
     }
 
-    /// The written form of an object, if it is newer than what is known by watching.
-    pub fn newer(&self, kind: &'static str, namespace: &str, name: &str, known: Option<&str>) -> Option<Value> {
+    /// The status that was written, if it is newer than what is known by watching.
+    pub fn newer(&self, namespace: &str, name: &str, known: Option<&str>) -> Option<Value> {
         let writes = self.lock();
-        let written = writes.get(&(kind, namespace.to_owned(), name.to_owned()))?;
-        is_newer(version(written), known).then(|| written.clone())
+        let written = writes.get(&(namespace.to_owned(), name.to_owned()))?;
+        is_newer(written.version.as_deref(), known).then(|| written.status.clone())
     }
 
-    /// Everything of a kind in a namespace that has not been seen.
-    pub fn all(&self, kind: &'static str, namespace: &str) -> Vec<Value> {
-        let of_kind = |key: &Key| key.0 == kind && key.1 == namespace;
-        self.lock().iter().filter(|(key, _)| of_kind(key)).map(|(_, written)| written.clone()).collect()
-    }
-
-    pub fn seen(&self, kind: &'static str, meta: &ObjectMeta) {
+    pub fn take_in<K: Resource>(&self, event: &watcher::Event<K>) {
         let mut writes = self.lock();
-        let key = key(kind, meta);
-        if writes.get(&key).is_some_and(|written| !is_newer(version(written), meta.resource_version.as_deref())) {
-            writes.remove(&key);
+        match event {
+            watcher::Event::Apply(object) => {
+                let (key, version) = (key(object.meta()), object.meta().resource_version.as_deref());
+                if writes.get(&key).is_some_and(|written| !is_newer(written.version.as_deref(), version)) {
+                    writes.remove(&key);
+                }
+            }
+            watcher::Event::Delete(object) => {
+                writes.remove(&key(object.meta()));
+            }
+            // A new list replaced all that was known.
+            watcher::Event::InitDone => writes.clear(),
+            watcher::Event::Init | watcher::Event::InitApply(_) => {}
         }
     }
 
-    pub fn deleted(&self, kind: &'static str, meta: &ObjectMeta) {
-        self.lock().remove(&key(kind, meta));
-    }
-
-    /// A new list replaced all that was known of a kind.
-    pub fn listed(&self, kind: &'static str) {
-        self.lock().retain(|key, _| key.0 != kind);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Value>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Written>> {
         self.writes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn key(kind: &'static str, meta: &ObjectMeta) -> Key {
-    (kind, meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
-}
-
-fn version(written: &Value) -> Option<&str> {
-    written["metadata"]["resourceVersion"].as_str()
+fn key(meta: &ObjectMeta) -> Key {
+    (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
 }
 
 /// Versions of objects are numbers that grow.
