@@ -8,7 +8,8 @@ use tokio::sync::mpsc::OwnedPermit;
 use crate::{
     ack::Ack,
     budget::Permit,
-    id::Id,
+    errand::Errand,
+    id::{Id, Keeper},
     making::{Making, Passage, Receipt, Seq},
     record::Malformed,
     signal::Signal,
@@ -30,6 +31,17 @@ pub struct Delivery {
     pub kept: Option<Seq>,
     /// What it is called by whom it comes from, where that keeps it; to whom it is forwarded, what it is called here.
     pub id: Option<Id>,
+    /// Whom it is to be sent to, as it was kept.
+    pub to: Option<Keeper>,
+    /// The same to the forwarder, who may change it.
+    pub errand: Option<Errand>,
+}
+
+impl Delivery {
+    /// One that nothing is known of yet.
+    pub const fn new(signal: Signal, body: Bytes, transport: Transport, ack: Ack) -> Self {
+        Self { signal, body, transport, ack, turn: None, kept: None, id: None, to: None, errand: None }
+    }
 }
 
 /// How it came, as OpenTelemetry's own metrics label it.
@@ -121,7 +133,7 @@ pub trait Source {
     }
 
     /// A kept delivery is handed on whole; the duty says what has become of it.
-    fn hand_on(&mut self, seq: Seq) -> Passage {
+    fn hand_on(&mut self, seq: Seq, _to: Option<Keeper>) -> Passage {
         Passage::to_nobody(seq)
     }
 

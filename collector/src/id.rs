@@ -10,6 +10,10 @@ use crate::making::Seq;
 /// The header of a request that says what it is called.
 pub const HEADER: &str = "clickstack-delivery";
 
+/// The header of a request that only one collector may take, and of every answer of a collector that keeps what it takes:
+/// which one that is.
+pub const KEEPER_HEADER: &str = "clickstack-keeper";
+
 /// How far a sender is ahead of its floor at the most: what a receiver has to remember of a stream. More than deliveries
 /// under way, of which there are 1,024, so that one that is stuck holds up the others only after a minute at a thousand a
 /// second.
@@ -24,6 +28,10 @@ pub struct Id {
     /// Every delivery of the stream below is answered for.
     pub floor: Seq,
 }
+
+/// A collector that keeps what it takes and knows it again, for as long as it has that spool.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Keeper(pub u128);
 
 impl Id {
     /// As a header.
@@ -42,6 +50,18 @@ impl Id {
     }
 }
 
+impl Keeper {
+    /// As a header.
+    pub fn text(self) -> String {
+        format!("{:032x}", self.0)
+    }
+
+    pub fn of(text: &str) -> Option<Self> {
+        let keeper = Self(u128::from_str_radix(text, 16).ok()?);
+        (keeper.text() == text).then_some(keeper)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +77,12 @@ mod tests {
             assert_eq!(Id::of(text), None, "{text}");
         }
         assert_eq!(Id::of(&format!("{}-0", id.text())), None);
+    }
+
+    #[test]
+    fn a_keeper_is_read_as_it_was_told() {
+        assert_eq!(Keeper::of(&Keeper(1 << 90).text()), Some(Keeper(1 << 90)));
+        assert_eq!(Keeper::of("1"), None);
     }
 
     #[test]

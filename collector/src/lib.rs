@@ -13,6 +13,7 @@
 pub mod ack;
 pub mod budget;
 pub mod delivery;
+pub mod errand;
 pub mod handover;
 pub mod id;
 pub mod making;

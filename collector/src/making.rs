@@ -7,9 +7,14 @@
 
 use std::ops::RangeInclusive;
 
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{mpsc::UnboundedSender, oneshot};
 
-use crate::{ack::Outcome, id::Id, table::Table};
+use crate::{
+    ack::Outcome,
+    errand::Errand,
+    id::{Id, Keeper},
+    table::Table,
+};
 
 /// The number of a delivery in its spool; never used twice.
 pub type Seq = u64;
@@ -91,6 +96,8 @@ pub enum Notice {
     Passed(Seq),
     /// A delivery that was handed on whole is refused for good, for this reason.
     Unstorable(Seq, String),
+    /// A delivery is to be sent to this gateway from now on. Answered when that is on the disk.
+    Turned(Seq, Keeper, oneshot::Sender<()>),
 }
 
 impl Receipt {
@@ -118,17 +125,19 @@ pub struct Passage {
     seq: Seq,
     /// What the delivery is called on its way.
     pub id: Option<Id>,
+    /// To whom it goes.
+    pub errand: Option<Errand>,
     notices: Option<UnboundedSender<Notice>>,
 }
 
 impl Passage {
-    pub const fn new(seq: Seq, id: Option<Id>, notices: UnboundedSender<Notice>) -> Self {
-        Self { seq, id, notices: Some(notices) }
+    pub const fn new(seq: Seq, id: Option<Id>, errand: Option<Errand>, notices: UnboundedSender<Notice>) -> Self {
+        Self { seq, id, errand, notices: Some(notices) }
     }
 
     /// Where there is no spool.
     pub const fn to_nobody(seq: Seq) -> Self {
-        Self { seq, id: None, notices: None }
+        Self { seq, id: None, errand: None, notices: None }
     }
 
     pub fn tell(self, outcome: Outcome) {

@@ -129,6 +129,7 @@ pub struct Pipeline {
     turned_away: Family<TurnedAway, Counter>,
     received_bytes: Family<Way, Counter>,
     forwarded: Family<Result, Counter>,
+    may_be_stored_twice: Counter,
     open: OpenGauges,
     block_age: Histogram,
     block_rows: Family<Processor, Histogram>,
@@ -176,6 +177,7 @@ impl Pipeline {
             turned_away: Family::default(),
             received_bytes: Family::default(),
             forwarded: Family::default(),
+            may_be_stored_twice: Counter::default(),
             open: OpenGauges::default(),
             block_age: seconds(),
             block_rows: Family::new_with_constructor(|| Histogram::new(ROWS)),
@@ -224,6 +226,8 @@ impl Pipeline {
         let help = "Bytes of request bodies as they came";
         own.register_with_unit("received", help, Unit::Bytes, self.received_bytes.clone());
         own.register("forwarded_deliveries", "Deliveries sent to a gateway, by outcome", self.forwarded.clone());
+        let help = "Deliveries sent to another gateway because one that may have them has not come back";
+        own.register("forwarded_deliveries_may_be_stored_twice", help, self.may_be_stored_twice.clone());
         own.register("open_block_rows", "Rows in open blocks", self.open.rows.clone());
         own.register_with_unit("open_block", "Memory of open blocks", Unit::Bytes, self.open.bytes.clone());
         let help = "From a block's first row to its sealing";
@@ -351,6 +355,11 @@ impl Pipeline {
     /// A sibling has the block, and counts it when it is stored.
     pub fn handed_over(&self, block: &Block) {
         self.handed_over.get_or_create(&Destination { table: block.table.name() }).inc();
+    }
+
+    /// A delivery goes to another gateway than the one that may have it.
+    pub fn may_be_stored_twice(&self) {
+        self.may_be_stored_twice.inc();
     }
 
     pub fn forwarded(&self, outcome: &Outcome) {

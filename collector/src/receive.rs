@@ -165,7 +165,7 @@ impl Intake {
             None => message,
         };
         let (ack, answer) = Ack::new(message.permit);
-        let delivery = Delivery { signal, body: message.body, transport, ack, turn: message.turn, kept: None, id };
+        let delivery = Delivery { turn: message.turn, id, ..Delivery::new(signal, message.body, transport, ack) };
         // A line that is gone has dropped the delivery, and dropping it answers "retry".
         let wait = async {
             let _ = self.deliveries.send(delivery).await;

@@ -64,18 +64,18 @@ impl Relay {
     }
 
     fn hand_on(&self, seq: Seq, delivery: Delivery, rejected: u64, source: &mut dyn Source) {
-        let Delivery { signal, body, transport, ack, turn, .. } = delivery;
+        let Delivery { signal, body, transport, ack, turn, to, .. } = delivery;
         drop(turn);
         // What was read back is a part of a much longer read, of which nothing is needed but this.
         let body = if ack.is_awaited() { body } else { Bytes::copy_from_slice(&body) };
-        let passage = source.hand_on(seq);
-        let id = passage.id;
+        let mut passage = source.hand_on(seq, to);
+        let (kept, id, errand) = (Some(seq), passage.id, passage.errand.take());
         ack.settle(Outcome::Delivered { rejected });
         // Without room there is no budget any more, and no process: the next one finds the delivery.
         let Some(room) = self.runtime.block_on(self.room.wait(body.len())) else { return };
         let (ack, answer) = Ack::new(room);
         self.runtime.spawn(async move { passage.tell(answer.outcome().await) });
-        self.send(Delivery { signal, body, transport, ack, turn: None, kept: Some(seq), id });
+        self.send(Delivery { kept, id, errand, ..Delivery::new(signal, body, transport, ack) });
     }
 
     /// A forwarder that is gone has dropped the delivery, and dropping it answers "retry".

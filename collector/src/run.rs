@@ -67,7 +67,8 @@ pub async fn run(settings: Settings) -> Result<()> {
     let streams = Arc::new(stream::Metrics::new(&mut registry));
     let intake = Intake::new(line.deliveries, budget, ahead, settings.request_limit, metrics).knowing(local_pods);
     let mut admin = start_admin(&settings, health, registry).await?;
-    let mut sockets = start_sockets(&settings, intake, line.handovers, streams, draining).await?;
+    let known = (line.handovers, line.keeper);
+    let mut sockets = start_sockets(&settings, intake, known, streams, draining).await?;
     sources.start(&settings, &mut sockets)?;
     tracing::info!(role = settings.config.role.as_str(), budget = settings.memory_budget, "collector started");
 

@@ -24,7 +24,8 @@ use tokio::sync::{mpsc, watch};
 
 use crate::{
     delivery::{Check, Delivery},
-    making::Seq,
+    errand::Choose,
+    id::SPAN,
     metrics::SpoolMetrics,
 };
 
@@ -71,8 +72,8 @@ pub struct Options<'a> {
     pub check: Check,
     /// Whether blocks are handed over to siblings now, where there are any: then none may wait for its table.
     pub called: Option<watch::Receiver<bool>>,
-    /// How far the line may be ahead of the first delivery that is not done.
-    pub longest_ahead: Option<Seq>,
+    /// Where the line hands deliveries on whole: who is to have them.
+    pub chooser: Option<Arc<dyn Choose>>,
 }
 
 /// Why there is no spool.
@@ -125,7 +126,8 @@ fn build<D: Disk>(
     metrics: &Arc<SpoolMetrics>,
 ) -> io::Result<(Writer<D>, Feed<D::File>)> {
     let found = recover(&disk)?;
-    let Left { mark, next_seq, next_block, blocks, made, passed, own, mut streams, window, damaged } = found.left;
+    let Left { mark, next_seq, next_block, blocks, made, passed, own, mut streams, turned, window, damaged } =
+        found.left;
     tell(damaged, blocks.len(), next_seq - mark);
     metrics.found(damaged, blocks.len());
     let mut progress = Progress::new(mark);
@@ -149,7 +151,8 @@ fn build<D: Disk>(
         coverage: Coverage::new(&made, passed),
         writer: crate::making::random_writer(),
         streams,
-        longest_ahead: options.longest_ahead,
+        turned,
+        longest_ahead: options.chooser.as_ref().map(|_| SPAN),
         orders,
         notices,
         metrics: Arc::clone(metrics),
@@ -171,6 +174,7 @@ fn build<D: Disk>(
         metrics: Arc::clone(metrics),
         parked: Parked::default(),
         window: window.within(remembered),
+        chooser: options.chooser.clone(),
         owed: Vec::new(),
         unburied: Vec::new(),
         broken_until: None,

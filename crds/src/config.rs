@@ -97,6 +97,10 @@ pub struct Forward {
     /// How long a delivery is tried, over all gateways, before its sender is told to send again later.
     #[serde(default = "Forward::default_retry_for")]
     pub retry_for: Duration,
+    /// With a spool: how long a delivery that a gateway may have, because it was under way when the connection broke or
+    /// this process ended, waits for that gateway before another gets it, which may store it a second time.
+    #[serde(default = "Forward::default_same_gateway_for")]
+    pub same_gateway_for: Duration,
 }
 
 /// When an open block is closed and inserted: whichever comes first.
@@ -200,6 +204,7 @@ impl Forward {
             token_file: None,
             timeout: Self::default_timeout(),
             retry_for: Self::default_retry_for(),
+            same_gateway_for: Self::default_same_gateway_for(),
         }
     }
 
@@ -211,6 +216,12 @@ impl Forward {
 
     pub const fn default_retry_for() -> Duration {
         Duration::seconds(8)
+    }
+
+    /// A container that was killed is back in seconds, a pod with a volume within a minute. A gateway that is gone for good
+    /// holds up what was under way to it for as long, and nothing else.
+    pub const fn default_same_gateway_for() -> Duration {
+        Duration::seconds(60)
     }
 }
 

@@ -20,7 +20,7 @@ const SEED: u64 = 20_261_127;
 const ROWS: u64 = 40;
 const KNOWN: &str = "clickstack_collector_spool_known_deliveries_total";
 
-fn spool(directory: &Path) -> impl FnOnce(&mut CollectorConfig) {
+fn spool(directory: &Path) -> impl FnOnce(&mut CollectorConfig) + use<> {
     let section = serde_json::json!({"directory": directory, "size": "64Mi"});
     let spool = serde_json::from_value(section).unwrap();
     move |config| {
@@ -134,15 +134,15 @@ async fn an_answer_that_is_lost_on_the_way_costs_a_resend_and_no_row_twice() {
     let endpoint = format!("http://{}", proxy.address);
     let agent = Collector::agent_with(&endpoint, spool(&folder.path().join("agent"))).await.unwrap();
     let (rows, mut ledger) = (Rows::new("lost", 1), Ledger::new("lost", Mode::ExactlyOnce));
-    proxy.set(Wrong::ResetsAfterBody(2)).await.unwrap();
+    proxy.set(Wrong::ResetsAfterBody(3)).await.unwrap();
     let sender = OtlpHttp::new(&agent.http());
-    for first in (0..2_000).step_by(100) {
+    for first in (0..1_000).step_by(100) {
         let answer = sender.send(&rows.request(first..first + 100)).await;
         assert!(answer.is_accepted(), "{answer:?}");
         ledger.enter(first..first + 100, &answer);
     }
     emptied(&agent).await;
-    stored(&engine, 2_000).await;
+    stored(&engine, 1_000).await;
     ledger.check(&engine, "otel.otel_logs").await.unwrap();
     assert!(proxy.broken() > 0 && gateway.metric(KNOWN).await.unwrap() > 0.0, "no answer was lost");
 }
@@ -178,4 +178,89 @@ async fn what_a_gateway_has_kept_under_a_name_it_does_not_take_again() {
         .query("SELECT toUInt64(LogAttributes['row.id']) < 20, count() FROM otel.otel_logs GROUP BY 1 ORDER BY 1");
     assert_eq!(counted.await.unwrap(), "0\t20\n1\t20");
     assert!(gateway.stop().await.unwrap().success());
+}
+
+const TWICE: &str = "clickstack_collector_forwarded_deliveries_may_be_stored_twice_total";
+
+async fn send(agent: &Collector, rows: &Rows, numbers: std::ops::Range<u64>, ledger: &mut Ledger) {
+    let sender = OtlpHttp::new(&agent.http());
+    for first in numbers.step_by(100) {
+        let answer = sender.send(&rows.request(first..first + 100)).await;
+        assert!(answer.is_accepted(), "{answer:?}");
+        ledger.enter(first..first + 100, &answer);
+    }
+}
+
+/// An agent and two gateways, of which the second has taken the first one's place and address: nine deliveries are with
+/// the first, which has ended, and the agent does not know.
+struct Moved {
+    first: Collector,
+    second: Collector,
+    agent: Collector,
+    _proxy: Proxy,
+    _folder: tempfile::TempDir,
+}
+
+impl Moved {
+    async fn set(engine: &ClickHouse, rows: &Rows, ledger: &mut Ledger, patience: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut first = Collector::gateway(engine, spool(&folder.path().join("first"))).await.unwrap();
+        let address = first.config.receivers.otlp.grpc;
+        let proxy = Proxy::start(address).await.unwrap();
+        let keep = spool(&folder.path().join("agent"));
+        let change = |config: &mut CollectorConfig| {
+            keep(config);
+            config.forward.as_mut().unwrap().same_gateway_for = patience.parse().unwrap();
+        };
+        let agent = Collector::agent_with(&format!("http://{}", proxy.address), change).await.unwrap();
+        send(&agent, rows, 0..100, ledger).await;
+        emptied(&agent).await;
+        proxy.set(Wrong::ResetsAfterBody(1)).await.unwrap();
+        send(&agent, rows, 100..1_000, ledger).await;
+        stored(engine, 1_000).await;
+        proxy.set(Wrong::Refuses).await.unwrap();
+        first.process().kill().unwrap();
+        let keep = spool(&folder.path().join("second"));
+        let change = |config: &mut CollectorConfig| {
+            keep(config);
+            config.receivers.otlp.grpc = address;
+        };
+        let second = Collector::gateway(engine, change).await.unwrap();
+        proxy.set(Wrong::Nothing).await.unwrap();
+        Self { first, second, agent, _proxy: proxy, _folder: folder }
+    }
+}
+
+#[tokio::test]
+async fn what_a_gateway_may_have_waits_for_it_and_everything_else_goes_to_another() {
+    let engine = ClickHouse::start(Options::default()).await.unwrap();
+    let (rows, mut ledger) = (Rows::new("moved", 1), Ledger::new("moved", Mode::ExactlyOnce));
+    let mut moved = Moved::set(&engine, &rows, &mut ledger, "5m").await;
+    send(&moved.agent, &rows, 1_000..2_000, &mut ledger).await;
+    stored(&engine, 2_000).await;
+    // Whom it has sent to outlives the agent.
+    moved.agent.process().kill().unwrap();
+    moved.agent.start_again().await.unwrap();
+    send(&moved.agent, &rows, 2_000..3_000, &mut ledger).await;
+    stored(&engine, 3_000).await;
+    let waiting = moved.agent.metric("clickstack_collector_spool_waiting_deliveries").await.unwrap();
+    assert!(waiting >= 9.0, "{waiting} wait");
+    assert!(moved.second.stop().await.unwrap().success());
+    moved.first.start_again().await.unwrap();
+    emptied(&moved.agent).await;
+    stored(&engine, 3_000).await;
+    ledger.check(&engine, "otel.otel_logs").await.unwrap();
+    assert_eq!(moved.agent.metric(TWICE).await.unwrap(), 0.0);
+    assert!(moved.first.metric(KNOWN).await.unwrap() >= 9.0);
+}
+
+#[tokio::test]
+async fn a_gateway_that_does_not_come_back_is_waited_for_as_long_as_is_said_and_then_it_is_counted() {
+    let engine = ClickHouse::start(Options::default()).await.unwrap();
+    let (rows, mut ledger) = (Rows::new("gone", 1), Ledger::new("gone", Mode::AtLeastOnce));
+    let moved = Moved::set(&engine, &rows, &mut ledger, "2s").await;
+    emptied(&moved.agent).await;
+    assert_eq!(moved.agent.metric(TWICE).await.unwrap(), 9.0);
+    stored(&engine, 1_900).await;
+    ledger.check(&engine, "otel.otel_logs").await.unwrap();
 }

@@ -46,7 +46,7 @@ const PURE_MUST_NOT: &[&str] =
 
 /// What the stages share.
 const NOUNS: &[&str] =
-    &["signal", "record", "table", "ack", "budget", "delivery", "id", "pattern", "rfc3339", "trouble"];
+    &["signal", "record", "table", "ack", "budget", "delivery", "errand", "id", "pattern", "rfc3339", "trouble"];
 const NOUNS_MUST_NOT: &[&str] = &["tracing", "println", "eprintln"];
 
 /// The stages that touch the world, and everything that is a stage.

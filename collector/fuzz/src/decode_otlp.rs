@@ -82,7 +82,7 @@ fn blocks(signal: Signal, message: &[u8]) -> Vec<Block> {
     let (ack, _answer) = Ack::new(permit);
     let body = message.to_vec().into();
     let now = Instant::now();
-    let delivery = Delivery { signal, body, transport: Transport::Http, ack, turn: None, kept: None, id: None };
+    let delivery = Delivery::new(signal, body, Transport::Http, ack);
     let mut blocks = assembler.take(delivery, &mut (), now);
     blocks.extend(assembler.finish(now));
     blocks

@@ -42,18 +42,7 @@ fn request(times: &[u64]) -> Vec<u8> {
 
 fn delivery(body: Vec<u8>) -> (Delivery, Answer) {
     let (ack, answer) = Ack::new(Budget::new(1 << 20).admit(1).unwrap());
-    (
-        Delivery {
-            signal: Signal::Logs,
-            body: body.into(),
-            transport: Transport::Http,
-            ack,
-            turn: None,
-            kept: None,
-            id: None,
-        },
-        answer,
-    )
+    (Delivery::new(Signal::Logs, body.into(), Transport::Http, ack), answer)
 }
 
 fn outcome(answer: Answer) -> Outcome {

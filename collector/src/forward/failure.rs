@@ -9,7 +9,12 @@ use crds::destination::Kind;
 use tonic::{Code, Status};
 
 use super::{codec, token::TokenError};
-use crate::{ack::Outcome, client_tls::TlsError, trouble::chain};
+use crate::{
+    ack::Outcome,
+    client_tls::TlsError,
+    id::{KEEPER_HEADER, Keeper},
+    trouble::chain,
+};
 
 /// As much of a gateway's own words as is told.
 const LONGEST_WORDS: usize = 200;
@@ -19,6 +24,9 @@ const LONGEST_WORDS: usize = 200;
 pub(super) enum Failure {
     #[error("no address is known for its name")]
     NoAddress,
+    /// Nobody is known yet who could be sent to; or the one that may have a delivery is away.
+    #[error("nobody is there who may take it")]
+    Nobody,
     #[error("{}", chain(.0))]
     Token(#[from] TokenError),
     #[error("no connection: {}", chain(.0))]
@@ -44,6 +52,28 @@ impl Failure {
         }
     }
 
+    /// Who has answered, where that is one who knows what it has.
+    pub(super) fn keeper(&self) -> Option<Keeper> {
+        let Self::Status(status) = self else { return None };
+        Keeper::of(status.metadata().get(KEEPER_HEADER)?.to_str().ok()?)
+    }
+
+    /// A gateway that the delivery is not for has it not, and is there.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        let is_refused = matches!(self, Self::Status(status) if status.code() == Code::FailedPrecondition);
+        is_refused && self.keeper().is_some()
+    }
+
+    /// Whether it is certain that the gateway does not have the delivery: it says so itself, or was never asked. What
+    /// somebody in between says is not.
+    pub(super) fn is_certain(&self) -> bool {
+        match self {
+            Self::NoAddress | Self::Nobody | Self::Token(_) | Self::Connect(_) => true,
+            Self::Timeout(_) => false,
+            Self::Status(_) => self.keeper().is_some() || causes(self).any(<dyn Error>::is::<tonic::ConnectError>),
+        }
+    }
+
     /// A gateway that asks for patience is there; one that gives no such word may not be.
     pub(super) fn is_patience(&self) -> bool {
         matches!(self, Self::Status(status) if codec::retry_delay(status.details()).is_some())
@@ -60,7 +90,7 @@ impl Failure {
                 _ => Kind::Unreachable,
             },
             Self::Status(_) | Self::Connect(_) if has_tls_error(self) => Kind::Credentials,
-            Self::NoAddress | Self::Connect(_) | Self::Timeout(_) | Self::Status(_) => Kind::Unreachable,
+            Self::NoAddress | Self::Nobody | Self::Connect(_) | Self::Timeout(_) | Self::Status(_) => Kind::Unreachable,
         }
     }
 }
@@ -73,12 +103,16 @@ impl From<Status> for Failure {
 
 /// Files with certificates that cannot be used: found before anything is sent.
 fn has_tls_error(failure: &Failure) -> bool {
-    let first: Option<&dyn Error> = match failure {
+    causes(failure).any(<dyn Error>::is::<TlsError>)
+}
+
+fn causes(failure: &Failure) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    let first: Option<&(dyn Error + 'static)> = match failure {
         Failure::Status(status) => status.source(),
         Failure::Connect(error) => Some(error),
         _ => None,
     };
-    std::iter::successors(first, |error| (*error).source()).any(<dyn Error>::is::<TlsError>)
+    std::iter::successors(first, |error| (*error).source())
 }
 
 /// The gateway's code and words, or why there are none.

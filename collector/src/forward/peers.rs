@@ -1,13 +1,14 @@
 //! The gateways a name stands for.
 //!
-//! Comes in: a host name, asked again and again. Goes out: a connection to each address in turn. A gateway that did
-//! not answer is passed over for a moment, unless there is no other. Must not send anything.
+//! Comes in: a host name, asked again and again, and who answers at its addresses. Goes out: a connection to each address
+//! in turn, or to whoever is asked for. A gateway that did not answer is passed over for a moment, unless there is no
+//! other. Must not send anything.
 
 use std::{
     net::SocketAddr,
     sync::{
-        Arc, PoisonError, RwLock,
-        atomic::{AtomicUsize, Ordering},
+        Arc, PoisonError, RwLock, RwLockReadGuard,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -17,7 +18,11 @@ use tokio::{sync::Notify, time::Instant};
 use tonic::transport::{Channel, Endpoint};
 
 use super::secure::Secure;
-use crate::client_tls::{Client, TlsError};
+use crate::{
+    client_tls::{Client, TlsError},
+    errand::Choose,
+    id::Keeper,
+};
 
 /// How often the name is asked for. Kubernetes' DNS lets an address be cached for 5 s by default.
 const REFRESH: Duration = Duration::from_secs(5);
@@ -47,13 +52,34 @@ struct Shared {
     peers: RwLock<Vec<Peer>>,
     turn: AtomicUsize,
     look_again: Notify,
+    is_missed: AtomicBool,
 }
 
+/// One address, and who was there last.
 #[derive(Clone, Debug)]
-struct Peer {
-    address: SocketAddr,
-    channel: Channel,
+pub struct Peer {
+    pub address: SocketAddr,
+    pub channel: Channel,
+    pub who: Who,
     avoid_until: Option<Instant>,
+}
+
+/// Who answers at an address.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Who {
+    /// Nobody has answered yet.
+    #[default]
+    Stranger,
+    /// One that knows no delivery again.
+    Forgetful,
+    Keeper(Keeper),
+}
+
+impl Peer {
+    /// Whether it did not answer a moment ago.
+    pub fn is_avoided(&self) -> bool {
+        self.avoid_until.is_some_and(|until| until > Instant::now())
+    }
 }
 
 impl Peers {
@@ -69,7 +95,8 @@ impl Peers {
         let host = name.rsplit_once(':').map_or(name.as_str(), |(host, _)| host);
         let secure = is_secure.then(|| Secure::new(host, Client::new(tls))).transpose()?;
         let (peers, turn, look_again) = (RwLock::default(), AtomicUsize::new(0), Notify::new());
-        Ok(Self { shared: Arc::new(Shared { name, secure, peers, turn, look_again }) })
+        let is_missed = AtomicBool::new(false);
+        Ok(Self { shared: Arc::new(Shared { name, secure, peers, turn, look_again, is_missed }) })
     }
 
     /// Keeps the list true, for ever.
@@ -91,14 +118,54 @@ impl Peers {
     }
 
     /// The gateway whose turn it is.
-    pub fn next(&self) -> Option<(SocketAddr, Channel)> {
-        let peers = self.shared.peers.read().unwrap_or_else(PoisonError::into_inner);
+    pub fn next(&self) -> Option<Peer> {
+        self.next_of(|_| true)
+    }
+
+    /// The same of those of whom is known who they are.
+    pub fn next_acquaintance(&self) -> Option<Peer> {
+        self.next_of(|peer| peer.who != Who::Stranger)
+    }
+
+    fn next_of(&self, is_meant: impl Fn(&Peer) -> bool) -> Option<Peer> {
+        let peers = self.peers();
         let turn = self.shared.turn.fetch_add(1, Ordering::Relaxed);
-        let now = Instant::now();
         let in_turn = || (0..peers.len()).map(|offset| &peers[(turn + offset) % peers.len()]);
-        let peer =
-            in_turn().find(|peer| peer.avoid_until.is_none_or(|until| until <= now)).or_else(|| in_turn().next())?;
-        Some((peer.address, peer.channel.clone()))
+        let meant = || in_turn().filter(|peer| is_meant(peer));
+        meant().find(|peer| !peer.is_avoided()).or_else(|| meant().next()).cloned()
+    }
+
+    /// Where a gateway is. One that is missed may be where another was.
+    pub fn find(&self, keeper: Keeper) -> Option<Peer> {
+        let found = self.peers().iter().find(|peer| peer.who == Who::Keeper(keeper)).cloned();
+        if found.is_none() {
+            self.shared.is_missed.store(true, Ordering::Relaxed);
+        }
+        found
+    }
+
+    /// Whether a gateway was missed since somebody asked.
+    pub fn take_missed(&self) -> bool {
+        self.shared.is_missed.swap(false, Ordering::Relaxed)
+    }
+
+    /// Those who have to be asked who they are; or everybody, whoever they were.
+    pub fn to_be_met(&self, is_everybody: bool) -> Vec<Peer> {
+        let is_meant = |peer: &&Peer| (is_everybody || peer.who == Who::Stranger) && !peer.is_avoided();
+        self.peers().iter().filter(is_meant).cloned().collect()
+    }
+
+    /// Somebody has answered at an address.
+    pub fn met(&self, address: SocketAddr, who: Who) {
+        let is_news = |peer: &Peer| peer.address == address && peer.who != who;
+        if self.peers().iter().any(is_news) {
+            let mut peers = self.shared.peers.write().unwrap_or_else(PoisonError::into_inner);
+            peers.iter_mut().filter(|peer| is_news(peer)).for_each(|peer| peer.who = who);
+        }
+    }
+
+    fn peers(&self) -> RwLockReadGuard<'_, Vec<Peer>> {
+        self.shared.peers.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Passes a gateway over for a moment and asks for the name again.
@@ -112,11 +179,11 @@ impl Peers {
 
     /// How many gateways are known.
     pub fn count(&self) -> usize {
-        self.shared.peers.read().unwrap_or_else(PoisonError::into_inner).len()
+        self.peers().len()
     }
 
     /// Connections to addresses that are still there are kept.
-    fn set(&self, mut addresses: Vec<SocketAddr>) {
+    pub(super) fn set(&self, mut addresses: Vec<SocketAddr>) {
         addresses.sort_unstable();
         addresses.dedup();
         let mut peers = self.shared.peers.write().unwrap_or_else(PoisonError::into_inner);
@@ -134,6 +201,16 @@ impl Peers {
     }
 }
 
+/// Deliveries are kept for gateways that are there, in turn.
+impl Choose for Peers {
+    fn choose(&self) -> Option<Keeper> {
+        match self.next_of(|peer| matches!(peer.who, Who::Keeper(_)) && !peer.is_avoided())?.who {
+            Who::Keeper(keeper) => Some(keeper),
+            Who::Stranger | Who::Forgetful => None,
+        }
+    }
+}
+
 /// A connection that comes about when it is first used, and again whenever it breaks.
 fn connect(address: SocketAddr, secure: Option<&Secure>) -> Option<Peer> {
     // TLS, where there is any, is below: what tonic sees is HTTP/2 over a stream.
@@ -148,5 +225,5 @@ fn connect(address: SocketAddr, secure: Option<&Secure>) -> Option<Peer> {
         Some(secure) => endpoint.connect_with_connector_lazy(secure.towards(address)),
         None => endpoint.connect_lazy(),
     };
-    Some(Peer { address, channel, avoid_until: None })
+    Some(Peer { address, channel, who: Who::default(), avoid_until: None })
 }

@@ -48,7 +48,7 @@ impl Outlet {
     async fn once(&self, signal: Signal, transport: Transport, body: Bytes) -> Outcome {
         let Some(nothing) = self.budget.admit(0) else { return Outcome::retry() };
         let (ack, answer) = Ack::new(nothing);
-        let delivery = Delivery { signal, body, transport, ack, turn: None, kept: None, id: None };
+        let delivery = Delivery::new(signal, body, transport, ack);
         // A line that is gone has dropped the delivery, and dropping it answers "retry".
         let _ = self.deliveries.send(delivery).await;
         answer.outcome().await

@@ -27,7 +27,7 @@ use crate::{
     ack::{Ack, Outcome},
     delivery::Transport,
     handover::{self, Handover},
-    id::{self, Id},
+    id::{self, Id, KEEPER_HEADER, Keeper},
     signal::Signal,
 };
 
@@ -47,6 +47,8 @@ pub struct Grpc {
     pub guard: Guard,
     /// Where blocks of siblings go. None: this gateway takes none.
     pub handovers: Option<mpsc::Sender<Handover>>,
+    /// Who this is, where it knows a delivery again.
+    pub keeper: Option<Keeper>,
 }
 
 /// What is called.
@@ -57,8 +59,17 @@ enum Method {
 }
 
 impl Grpc {
-    /// Answers one request.
+    /// Answers one request, and says who does.
     pub async fn serve(self, request: Request<Incoming>) -> Response<Answer> {
+        let keeper = self.keeper.and_then(|keeper| HeaderValue::from_str(&keeper.text()).ok());
+        let mut answer = self.answer(request).await;
+        if let Some(keeper) = keeper {
+            answer.headers_mut().insert(KEEPER_HEADER, keeper);
+        }
+        answer
+    }
+
+    async fn answer(self, request: Request<Incoming>) -> Response<Answer> {
         let (parts, body) = request.into_parts();
         if !is_grpc(&parts.headers) {
             let mut response = Response::new(full(Bytes::new()));
@@ -74,6 +85,9 @@ impl Grpc {
                 Denied::Unauthenticated => fail(Code::Unauthenticated, denied.message(), None),
                 Denied::Undecided { after } => fail(Code::Unavailable, denied.message(), Some(after)),
             };
+        }
+        if self.is_for_another(&parts.headers) {
+            return fail(Code::FailedPrecondition, "this is another collector than the one it is for", None);
         }
         let encoding = parts.headers.get("grpc-encoding").map_or("", |value| value.to_str().unwrap_or("?"));
         let Some(encoding) = Encoding::named(encoding) else {
@@ -94,6 +108,12 @@ impl Grpc {
             // No message is as good an answer as the empty one of any signal.
             Method::TakeBlock => answer(Signal::Logs, self.take_block(body, encoding).await),
         }
+    }
+
+    /// A sender that does not know whether another has it asks that one again, whoever has its address now.
+    fn is_for_another(&self, headers: &HeaderMap) -> bool {
+        let meant = headers.get(KEEPER_HEADER).and_then(|value| Keeper::of(value.to_str().ok()?));
+        self.keeper.is_some_and(|own| meant.is_some_and(|meant| meant != own))
     }
 
     fn method(&self, path: &str) -> Option<Method> {

@@ -18,6 +18,7 @@ pub(super) enum Code {
     Ok = 0,
     InvalidArgument = 3,
     ResourceExhausted = 8,
+    FailedPrecondition = 9,
     Unimplemented = 12,
     Unavailable = 14,
     Unauthenticated = 16,

@@ -8,7 +8,8 @@ use super::*;
 use crate::{
     assemble,
     delivery::Transport,
-    id::Id,
+    errand::Errand,
+    id::{Id, Keeper},
     making::{Notice, Passage},
     signal::Signal,
 };
@@ -30,8 +31,9 @@ impl Source for &mut Spool {
         self.passed.contains(&seq)
     }
 
-    fn hand_on(&mut self, seq: Seq) -> Passage {
-        Passage::new(seq, Some(Id { stream: 7, seq, floor: 0 }), self.notices.clone())
+    fn hand_on(&mut self, seq: Seq, to: Option<Keeper>) -> Passage {
+        let errand = Errand::new(seq, to, false, self.notices.clone());
+        Passage::new(seq, Some(Id { stream: 7, seq, floor: 0 }), Some(errand), self.notices.clone())
     }
 
     fn refused(&mut self, seq: Seq, is_told: bool, _reason: &str) {
@@ -55,8 +57,8 @@ fn line(bodies: &[&[u8]]) -> (Line, Vec<crate::ack::Answer>) {
     for (seq, body) in bodies.iter().enumerate() {
         let (ack, answer) = Ack::new(room.admit(0).unwrap());
         let body = Bytes::copy_from_slice(body);
-        let (signal, transport, kept) = (Signal::Logs, Transport::Grpc, Some(seq as Seq));
-        next.push_back(Delivery { signal, body, transport, ack, turn: None, kept, id: None });
+        let (kept, to) = (Some(seq as Seq), Some(Keeper(9)));
+        next.push_back(Delivery { kept, to, ..Delivery::new(Signal::Logs, body, Transport::Grpc, ack) });
         answers.push(answer);
     }
     let metrics = Arc::new(Pipeline::new(&mut Registry::default()));
@@ -73,6 +75,7 @@ fn a_sender_is_answered_while_its_delivery_is_still_under_way() {
     assert_eq!(answer, Outcome::Delivered { rejected: 0 });
     let delivery = forwarded.try_recv().unwrap();
     assert_eq!((delivery.kept, delivery.id), (Some(0), Some(Id { stream: 7, seq: 0, floor: 0 })));
+    assert_eq!(delivery.errand.as_ref().and_then(Errand::to), Some(Keeper(9)), "whom it was kept for");
     assert!(noticed.try_recv().is_err(), "the spool keeps it until the gateway has answered");
     delivery.ack.settle(Outcome::Delivered { rejected: 0 });
     assert!(matches!(runtime.block_on(noticed.recv()), Some(Notice::Passed(0))));

@@ -18,9 +18,10 @@ use crate::{
     assemble::{self, Assembler, Direct},
     budget::Budget,
     delivery::Delivery,
+    errand::Choose,
     forward::{self, Forwarder, peers::Peers, token::Token},
     handover::Handover,
-    id,
+    id::Keeper,
     insert::{Client, Inserter, Siblings},
     metrics::{Pipeline, ShelfMetrics},
     relay::Relay,
@@ -49,6 +50,8 @@ pub(super) struct Line {
     pub(super) way: Option<watch::Receiver<Destination>>,
     /// Where blocks of siblings go.
     pub(super) handovers: Option<mpsc::Sender<Handover>>,
+    /// Who it is, where it keeps what it takes.
+    pub(super) keeper: Option<Keeper>,
     /// Speaks when the last delivery is answered for.
     pub(super) done: oneshot::Receiver<()>,
 }
@@ -102,7 +105,7 @@ fn start_inserting(
     let (deliveries, delivered) = mpsc::channel(DELIVERIES);
     let assembler = Assembler::new(settings.blocks, known_layouts, Arc::clone(metrics));
     let outlet = assemble::Outlet { blocks: block_sender.clone(), room: room.clone(), runtime: Handle::current() };
-    let mut handovers = None;
+    let (mut handovers, mut keeper) = (None, None);
     let runtime = Handle::current();
     let done = match &settings.config.spool {
         None => {
@@ -113,13 +116,14 @@ fn start_inserting(
         Some(spool) => {
             let options = spool::Options { called: has_siblings.then_some(called), ..options(spool) };
             let (writer, feed) = spool::open(&options, delivered, registry)?;
+            keeper = Some(writer.keeper());
             start_thread("assemble", move || assemble::run(assembler, feed, &outlet))?;
             // Without siblings, what they have handed over before is stored all the same.
             handovers = Some(start_shelf(spool, block_sender, room, registry)?).filter(|_| has_siblings);
             both(done, start_writer(writer, runtime)?)
         }
     };
-    Ok(Line { deliveries, destination: Some(destination), way: Some(reach.told()), handovers, done })
+    Ok(Line { deliveries, destination: Some(destination), way: Some(reach.told()), handovers, keeper, done })
 }
 
 /// Handovers between the inserter and the siblings: one on its way while the next is packed.
@@ -162,6 +166,7 @@ fn forwarder(forward: &Forward, metrics: &Arc<Pipeline>) -> Result<Forwarder> {
         token: forward.token_file.as_ref().map(Token::new),
         timeout: forward.timeout.0,
         retry_for: forward.retry_for.0,
+        same_gateway_for: forward.same_gateway_for.0,
         metrics: Arc::clone(metrics),
         reach: forward::Reach::default(),
     })
@@ -174,7 +179,7 @@ fn options(spool: &Spool) -> spool::Options<'_> {
         max_age: spool.max_age.map(|age| age.0),
         check: assemble::check,
         called: None,
-        longest_ahead: None,
+        chooser: None,
     }
 }
 
@@ -207,13 +212,16 @@ fn start_forwarding(
         tokio::spawn(forwarder.clone().ping());
     }
     let (to_forwarder, forwarded) = mpsc::channel(DELIVERIES);
+    let (chooser, meeting): (Arc<dyn Choose>, _) = (Arc::new(forwarder.peers.clone()), forwarder.clone().meet());
     let done = finishing(forwarder.run(forwarded));
     let Some(spool) = &settings.config.spool else {
-        return Ok(Line { deliveries: to_forwarder, destination: None, way, handovers: None, done });
+        return Ok(Line { deliveries: to_forwarder, destination: None, way, handovers: None, keeper: None, done });
     };
+    tokio::spawn(meeting);
     let (deliveries, delivered) = mpsc::channel(DELIVERIES);
-    let options = spool::Options { longest_ahead: Some(id::SPAN), ..options(spool) };
+    let options = spool::Options { chooser: Some(chooser), ..options(spool) };
     let (writer, feed) = spool::open(&options, delivered, registry)?;
+    let keeper = Some(writer.keeper());
     if feed.has_blocks() {
         bail!(
             "spool.directory: {} holds rows of a gateway that wrote to ClickHouse; let one with the old configuration \
@@ -225,7 +233,7 @@ fn start_forwarding(
     let relay = Relay { deliveries: to_forwarder, room, check: assemble::check, runtime, metrics };
     start_thread("relay", move || relay.run(feed))?;
     let done = start_writer(writer, Handle::current())?;
-    Ok(Line { deliveries, destination: None, way, handovers: None, done })
+    Ok(Line { deliveries, destination: None, way, handovers: None, keeper, done })
 }
 
 /// Tells when both have.

@@ -13,6 +13,7 @@ use tokio::{
 use crate::{
     admin::{self, Health},
     handover::Handover,
+    id::Keeper,
     insert::Secret,
     receive::{
         Intake,
@@ -50,7 +51,7 @@ pub(super) async fn start_admin(settings: &Settings, health: Health, registry: R
 pub(super) async fn start_sockets(
     settings: &Settings,
     intake: Intake,
-    handovers: Option<mpsc::Sender<Handover>>,
+    (handovers, keeper): (Option<mpsc::Sender<Handover>>, Option<Keeper>),
     streams: Arc<stream::Metrics>,
     draining: watch::Receiver<bool>,
 ) -> Result<JoinSet<()>> {
@@ -67,7 +68,7 @@ pub(super) async fn start_sockets(
     let guard = Guard::new(&otlp.auth, settings.sender_token.as_ref().and_then(Secret::text))?;
     let tls = otlp.tls.as_ref().map(Tls::new).transpose().context("receivers.otlp.tls")?;
     let fluent = intake.clone();
-    let grpc = Grpc { intake: intake.clone(), guard: guard.clone(), handovers };
+    let grpc = Grpc { intake: intake.clone(), guard: guard.clone(), handovers, keeper };
     let http = Http { intake, guard, cors: Cors::new(&otlp.cors) };
     let mut sockets = JoinSet::new();
     sockets.spawn(listener::serve(

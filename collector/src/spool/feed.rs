@@ -6,7 +6,7 @@
 //! delivery.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -19,7 +19,8 @@ use super::{
 use crate::{
     ack::Ack,
     delivery::{Delivery, Next, Source},
-    id::Id,
+    errand::Errand,
+    id::{Id, Keeper},
     making::{ALL_RECORDS, ENCODER, Making, Name, Notice, Passage, Receipt, Seq},
     metrics::SpoolMetrics,
     signal::Signal,
@@ -91,7 +92,9 @@ pub struct Feed<F> {
     pub writer: u128,
     /// From which delivery on they belong to which stream.
     pub streams: Vec<(Seq, Option<u128>)>,
-    /// See [`super::Options`].
+    /// To whom an earlier process has turned with deliveries.
+    pub turned: BTreeMap<Seq, Keeper>,
+    /// How far the line may be ahead of the first delivery that is not done.
     pub longest_ahead: Option<Seq>,
     /// Deliveries that were refused and are not given back yet: no block has rows of them.
     pub refused: BTreeSet<Seq>,
@@ -145,8 +148,8 @@ pub fn stream_of(streams: &[(Seq, Option<u128>)], seq: Seq) -> Option<u128> {
 
 /// It was answered when it was kept.
 fn unanswered(kept: Kept) -> Delivery {
-    let Kept { seq, signal, transport, id, body, .. } = kept;
-    Delivery { signal, body, transport, ack: Ack::to_nobody(), turn: None, kept: Some(seq), id }
+    let Kept { seq, signal, transport, id, to, body, .. } = kept;
+    Delivery { kept: Some(seq), id, to, ..Delivery::new(signal, body, transport, Ack::to_nobody()) }
 }
 
 impl<F: DiskFile> Source for Feed<F> {
@@ -242,13 +245,18 @@ impl<F: DiskFile> Source for Feed<F> {
         self.coverage.has_passed(seq)
     }
 
-    fn hand_on(&mut self, seq: Seq) -> Passage {
+    fn hand_on(&mut self, seq: Seq, to: Option<Keeper>) -> Passage {
         let mut state = self.shared.lock();
         let floor = state.progress.mark();
         state.progress.hold(seq);
         drop(state);
         let id = stream_of(&self.streams, seq).map(|stream| Id { stream, seq, floor });
-        Passage::new(seq, id, self.notices.clone())
+        // Of an earlier process, it may have been sent. What was kept without a gateway's name was not: then one is
+        // written down first.
+        let to = self.turned.remove(&seq).or(to);
+        let is_doubtful = to.is_some() && self.streams.last().is_some_and(|(first, _)| seq < *first);
+        let errand = Errand::new(seq, to, is_doubtful, self.notices.clone());
+        Passage::new(seq, id, Some(errand), self.notices.clone())
     }
 
     fn assembled(&mut self, seq: Seq, open: Option<Seq>) {

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use super::window::Known;
 use crate::{
     delivery::Transport,
-    id::Id,
+    id::{Id, Keeper},
     making::{Making, Name, Seq},
     signal::Signal,
     table::Table,
@@ -32,11 +32,14 @@ const PREFIX: usize = 8;
 /// A delivery's fields before its body.
 const DELIVERY: usize = PREFIX + 1 + 8 + 1 + 1 + 8;
 
-/// What is said besides of a delivery with a name.
-const NAME: usize = 1 + 16 + 8 + 8;
+/// What is said besides at the most: what, a name, and a gateway.
+const BESIDES: usize = 1 + (16 + 8 + 8) + 16;
 
-/// A delivery says what it is called.
+/// A delivery has a name.
 const NAMED: u8 = 1;
+
+/// A delivery is for a gateway.
+const MEANT: u8 = 2;
 
 /// What the log says.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +67,8 @@ pub enum Entry {
     },
     /// Deliveries of a stream that are kept, or were: what segments said that are given back.
     Known(Known),
+    /// A delivery is to be sent to this gateway from now on.
+    Turned(Seq, Keeper),
 }
 
 /// A delivery as it is kept.
@@ -76,13 +81,15 @@ pub struct Kept {
     pub received: u64,
     /// What its sender calls it.
     pub id: Option<Id>,
+    /// Whom it is to be sent to.
+    pub to: Option<Keeper>,
     /// The protobuf message.
     pub body: Bytes,
 }
 
 /// Bytes a delivery takes in the log at most, padding aside.
 pub const fn size_of_kept(body: usize) -> usize {
-    DELIVERY + NAME + body
+    DELIVERY + BESIDES + body
 }
 
 /// The same of what is known of a stream.
@@ -121,6 +128,10 @@ pub fn write(entry: &Entry, salt: u64, out: &mut Vec<u8>) {
             out.extend(stream.to_le_bytes());
             number(out, *floor);
             above.iter().for_each(|word| number(out, *word));
+        }
+        Entry::Turned(seq, Keeper(keeper)) => {
+            tagged(out, 11, *seq);
+            out.extend(keeper.to_le_bytes());
         }
     }
     let rest = out.len() - begin - PREFIX;
@@ -180,6 +191,7 @@ fn parse(frame: &Bytes) -> Option<Entry> {
         7 => Entry::Void { segment: fields.number()?, offset: fields.number()? },
         9 => Entry::Begun { own: fields.name()?, stream: fields.name()? },
         10 => Entry::Known(fields.known()?),
+        11 => Entry::Turned(fields.number()?, Keeper(fields.name()?)),
         _ => return None,
     };
     fields.0.is_empty().then_some(entry)
@@ -211,12 +223,14 @@ impl Fields {
         let (seq, signal, transport) = (self.number()?, self.byte()?, self.byte()?);
         let (signal, transport) = (read_signal(signal)?, read_transport(transport)?);
         let received = self.number()?;
-        let id = match if says_more { self.byte()? } else { 0 } {
-            0 => None,
-            NAMED => Some(Id { stream: self.name()?, seq: self.number()?, floor: self.number()? }),
-            _ => return None,
-        };
-        Some(Kept { seq, signal, transport, received, id, body: self.0 })
+        let besides = if says_more { self.byte()? } else { 0 };
+        let mut id = None;
+        if besides & NAMED != 0 {
+            id = Some(Id { stream: self.name()?, seq: self.number()?, floor: self.number()? });
+        }
+        let to = if besides & MEANT != 0 { Some(Keeper(self.name()?)) } else { None };
+        let is_understood = besides & !(NAMED | MEANT) == 0;
+        is_understood.then(|| Kept { seq, signal, transport, received, id, to, body: self.0 })
     }
 
     fn known(&mut self) -> Option<Known> {
@@ -243,16 +257,22 @@ impl Fields {
 }
 
 fn write_kept(kept: &Kept, out: &mut Vec<u8>) {
-    out.push(if kept.id.is_some() { 8 } else { 1 });
+    let besides = if kept.id.is_some() { NAMED } else { 0 } | if kept.to.is_some() { MEANT } else { 0 };
+    out.push(if besides == 0 { 1 } else { 8 });
     number(out, kept.seq);
     out.push(signal_code(kept.signal));
     out.push(transport_code(kept.transport));
     number(out, kept.received);
+    if besides != 0 {
+        out.push(besides);
+    }
     if let Some(Id { stream, seq, floor }) = kept.id {
-        out.push(NAMED);
         out.extend(stream.to_le_bytes());
         number(out, seq);
         number(out, floor);
+    }
+    if let Some(Keeper(keeper)) = kept.to {
+        out.extend(keeper.to_le_bytes());
     }
     out.extend_from_slice(&kept.body);
 }

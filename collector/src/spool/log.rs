@@ -144,6 +144,10 @@ impl<D: Disk> Log<D> {
         })
     }
 
+    pub const fn own(&self) -> u128 {
+        self.own
+    }
+
     pub const fn stream(&self) -> u128 {
         self.stream
     }

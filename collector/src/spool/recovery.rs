@@ -18,7 +18,10 @@ use super::{
     scan::Scan,
     window::Window,
 };
-use crate::making::{Making, Seq};
+use crate::{
+    id::Keeper,
+    making::{Making, Seq},
+};
 
 /// What is still to be done.
 #[derive(Debug, Default)]
@@ -39,6 +42,8 @@ pub struct Left {
     pub own: Option<u128>,
     /// From which delivery on which stream they belong to, as far as segments say.
     pub streams: Vec<(Seq, Option<u128>)>,
+    /// To whom deliveries were turned.
+    pub turned: BTreeMap<Seq, Keeper>,
     /// What is known of other collectors' streams.
     pub window: Window,
     /// Places in which something was not readable, and things were found behind it.
@@ -128,6 +133,7 @@ struct Story {
     passed: BTreeSet<Seq>,
     own: Option<u128>,
     streams: Vec<(Seq, Option<u128>)>,
+    turned: BTreeMap<Seq, Keeper>,
     window: Window,
     damaged: u64,
 }
@@ -149,6 +155,9 @@ impl Story {
             }
             Entry::Known(known) => {
                 self.window.join(&known);
+            }
+            Entry::Turned(seq, keeper) => {
+                self.turned.insert(seq, keeper);
             }
             Entry::Begun { own, stream } => {
                 self.own = Some(own);
@@ -181,11 +190,13 @@ impl Story {
     }
 
     fn end(self) -> Left {
-        let Self { mark, next_seq, next_block, made, done, mut passed, own, streams, window, damaged } = self;
+        let Self { mark, next_seq, next_block, made, done, mut passed, own, streams, mut turned, window, damaged } =
+            self;
         let is_ahead = |making: &Making| *making.deliveries.end() >= mark;
         let made: Vec<_> = made.into_values().filter(is_ahead).collect();
         let blocks = made.iter().filter(|making| !done.contains(&making.name.number)).cloned().collect();
         let (next_seq, passed) = (next_seq.max(mark), passed.split_off(&mark));
-        Left { mark, next_seq, next_block, blocks, made, passed, own, streams, window, damaged }
+        turned.retain(|seq, _| *seq >= mark && !passed.contains(seq));
+        Left { mark, next_seq, next_block, blocks, made, passed, own, streams, turned, window, damaged }
     }
 }

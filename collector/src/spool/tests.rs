@@ -15,7 +15,7 @@ use super::{
 use crate::{
     ack::Ack,
     delivery::{Checked, Next, Source, Transport},
-    id::Id,
+    id::{Id, Keeper},
     making::Seq,
     signal::Signal,
 };
@@ -46,11 +46,16 @@ enum Step {
 enum Other {
     Done(u64),
     Passed(u8),
+    Turned(u8, u128),
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let size = prop_oneof![8 => 0_usize..600, 1 => 3000_usize..9000, 1 => 17_000_usize..30_000];
-    let other = prop_oneof![(0_u64..50).prop_map(Other::Done), any::<u8>().prop_map(Other::Passed)];
+    let other = prop_oneof![
+        (0_u64..50).prop_map(Other::Done),
+        any::<u8>().prop_map(Other::Passed),
+        any::<(u8, u128)>().prop_map(|(part, to)| Other::Turned(part, to))
+    ];
     prop_oneof![
         12 => (prop::collection::vec(size, 0..6), prop::collection::vec(other, 0..3))
             .prop_map(|(sizes, others)| Step::Commit(sizes, others)),
@@ -70,6 +75,10 @@ struct Story {
     /// Deliveries that were promised, from the mark on.
     promised: Vec<Kept>,
     passed: Vec<Seq>,
+    /// To whom they were turned last.
+    turned: BTreeMap<Seq, Keeper>,
+    /// The same of commits that failed: perhaps, until the next commit.
+    turned_in_doubt: Vec<(Seq, Keeper)>,
     mark: Seq,
     /// Deliveries of commits that failed: whole or not there, and gone for good after the next commit.
     doubtful: Vec<Kept>,
@@ -107,6 +116,7 @@ fn kept(seq: Seq, size: usize) -> Kept {
         transport: Transport::Grpc,
         received: seq,
         id: None,
+        to: None,
         body: body.into(),
     }
 }
@@ -122,12 +132,31 @@ impl Story {
         let (next, mark) = (left.next_seq, left.mark);
         let (promised, passed, doubtful) = (Vec::new(), Vec::new(), Vec::new());
         let (streams, window, names) = (BTreeMap::new(), Window::default(), Names::default());
-        let story = Self { disk, log, segments, next, promised, passed, mark, doubtful, own, streams, window, names };
+        let (turned, turned_in_doubt) = (BTreeMap::new(), Vec::new());
+        let story = Self {
+            disk,
+            log,
+            segments,
+            next,
+            promised,
+            passed,
+            turned,
+            turned_in_doubt,
+            mark,
+            doubtful,
+            own,
+            streams,
+            window,
+            names,
+        };
         (story, left)
     }
 
     fn commit(&mut self, sizes: &[usize], others: &[Other]) {
-        let mut named = |(size, seq): (&usize, Seq)| Kept { id: self.names.next(), ..kept(seq, *size) };
+        let mut named = |(size, seq): (&usize, Seq)| {
+            let to = seq.is_multiple_of(2).then_some(Keeper(seq.into()));
+            Kept { id: self.names.next(), to, ..kept(seq, *size) }
+        };
         let deliveries: Vec<_> = sizes.iter().zip(self.next..).map(&mut named).collect();
         let names: Vec<_> = deliveries.iter().filter_map(|kept| kept.id).collect();
         let mut entries: Vec<_> = deliveries.iter().cloned().map(Entry::Kept).collect();
@@ -136,19 +165,26 @@ impl Story {
             Other::Done(block) => Some(Entry::Done(*block)),
             // Only a delivery that was kept is passed.
             Other::Passed(part) => (waiting > 0).then(|| Entry::Passed(self.mark + waiting * u64::from(*part) / 256)),
+            Other::Turned(part, to) => {
+                (waiting > 0).then(|| Entry::Turned(self.mark + waiting * u64::from(*part) / 256, Keeper(*to)))
+            }
         }));
         if entries.is_empty() {
             return;
         }
         if self.log.commit(&entries).is_ok() {
-            self.passed.extend(entries.iter().filter_map(|entry| match entry {
-                Entry::Passed(seq) => Some(*seq),
-                _ => None,
-            }));
+            for entry in &entries {
+                match entry {
+                    Entry::Passed(seq) => self.passed.push(*seq),
+                    Entry::Turned(seq, keeper) => drop(self.turned.insert(*seq, *keeper)),
+                    _ => {}
+                }
+            }
             self.streams.extend(deliveries.iter().map(|kept| (kept.seq, self.log.stream())));
             self.next += deliveries.len() as u64;
             self.promised.extend(deliveries);
             self.doubtful.clear();
+            self.turned_in_doubt.clear();
             for id in &names {
                 self.window.add(id);
             }
@@ -156,6 +192,10 @@ impl Story {
         } else {
             self.doubtful.extend(deliveries);
             self.names.failed.extend(names);
+            self.turned_in_doubt.extend(entries.iter().filter_map(|entry| match entry {
+                Entry::Turned(seq, keeper) => Some((*seq, *keeper)),
+                _ => None,
+            }));
         }
     }
 
@@ -164,6 +204,7 @@ impl Story {
         // Whether or not the disk does it, what lies below is no longer asked for.
         if self.log.release(mark, &self.window).is_ok() {
             self.doubtful.clear();
+            self.turned_in_doubt.clear();
         }
         self.mark = mark;
         self.promised.retain(|kept| kept.seq >= mark);
@@ -203,9 +244,15 @@ impl Story {
         for (seq, stream) in self.streams.iter().filter(|(seq, _)| **seq >= self.mark) {
             assert_eq!(stream_of(&left.streams, *seq), Some(*stream), "the stream of {seq}");
         }
+        for (seq, keeper) in self.turned.range(left.mark..).filter(|(seq, _)| !left.passed.contains(seq)) {
+            let turned = left.turned.get(seq);
+            let is_in_doubt = || self.turned_in_doubt.iter().any(|(other, to)| other == seq && Some(to) == turned);
+            assert!(turned == Some(keeper) || is_in_doubt(), "{seq} was turned to {keeper:?}, not to {turned:?}");
+        }
         self.check_names(&left.window, &found);
         (story.promised, story.mark, story.passed) = (found, self.mark, self.passed);
         (story.streams, story.window, story.names) = (self.streams, left.window, self.names);
+        story.turned = left.turned;
         for kept in &story.promised[promised..] {
             story.names.promised.extend(kept.id);
             story.streams.insert(kept.seq, stream_of(&left.streams, kept.seq).unwrap());
@@ -301,19 +348,14 @@ fn what_was_answered_and_not_read_is_not_passed_over() {
         max_age: None,
         check: |_, _| Ok(Checked::default()),
         called: None,
-        longest_ahead: None,
+        chooser: None,
     };
     let (mut writer, mut feed) =
         build(Fragile::default(), &options, DeadLetters::of(Path::new("/")), delivered, &metrics).unwrap();
     assert!(matches!(feed.next(Duration::ZERO), Next::Pause), "nothing is there");
-    let delivery = |seq: Option<Seq>| Delivery {
-        signal: Signal::Logs,
-        body: kept(seq.unwrap_or(0), 10).body,
-        transport: Transport::Grpc,
-        ack: Ack::to_nobody(),
-        turn: None,
-        kept: seq,
-        id: None,
+    let delivery = |seq: Option<Seq>| {
+        let body = kept(seq.unwrap_or(0), 10).body;
+        Delivery { kept: seq, ..Delivery::new(Signal::Logs, body, Transport::Grpc, Ack::to_nobody()) }
     };
     writer.log.commit(&[Entry::Kept(kept(0, 10))]).unwrap();
     let late = Instant::now() - 2 * feed::LONGEST_IN_MEMORY;
@@ -349,7 +391,7 @@ fn while_the_first_delivery_waits_too_long_no_more_are_taken() {
         max_age: Some(Duration::from_secs(60)),
         check: |_, _| Ok(Checked::default()),
         called: None,
-        longest_ahead: None,
+        chooser: None,
     };
     let (writer, feed) =
         build(Fragile::default(), &options, DeadLetters::of(Path::new("/")), delivered, &metrics).unwrap();
@@ -364,7 +406,7 @@ fn while_the_first_delivery_waits_too_long_no_more_are_taken() {
     let ask = || {
         let (ack, answer) = Ack::unbacked();
         let (signal, transport) = (Signal::Logs, Transport::Grpc);
-        let delivery = Delivery { signal, body: kept(0, 10).body, transport, ack, turn: None, kept: None, id: None };
+        let delivery = Delivery::new(signal, kept(0, 10).body, transport, ack);
         deliveries.blocking_send(delivery).unwrap();
         runtime.block_on(answer.outcome())
     };

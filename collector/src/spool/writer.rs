@@ -14,7 +14,7 @@ use tokio::{
     runtime::Handle,
     sync::{
         mpsc::{OwnedPermit, Receiver, UnboundedReceiver},
-        watch,
+        oneshot, watch,
     },
 };
 
@@ -31,6 +31,8 @@ use super::{
 use crate::{
     ack::Outcome,
     delivery::{Check, Delivery},
+    errand::Choose,
+    id::Keeper,
     making::{Fate, Making, Notice, Receipt, Seq},
     metrics::SpoolMetrics,
     table::Block,
@@ -88,6 +90,8 @@ pub struct Writer<D: Disk> {
     pub parked: Parked,
     /// What is kept of other collectors' streams.
     pub window: Window,
+    /// See [`super::Options`].
+    pub chooser: Option<Arc<dyn Choose>>,
     /// Entries that belong to the next commit.
     pub owed: Vec<Entry>,
     /// Deliveries whose letters could not be written yet.
@@ -119,6 +123,8 @@ pub(super) struct Promised {
     blocks: Vec<(Block, OwnedPermit<Block>)>,
     released: Vec<Seq>,
     again: Vec<Making>,
+    /// Who waits for deliveries to be turned to a gateway.
+    turned: Vec<oneshot::Sender<()>>,
 }
 
 impl Promised {
@@ -147,6 +153,11 @@ impl Batch {
 }
 
 impl<D: Disk> Writer<D> {
+    /// Whose spool it is.
+    pub const fn keeper(&self) -> Keeper {
+        Keeper(self.log.own())
+    }
+
     /// Runs until nothing can come from anybody.
     pub fn run(mut self, runtime: &Handle) {
         while let Some(batch) = self.collect(runtime) {
@@ -275,9 +286,8 @@ impl<D: Disk> Writer<D> {
         let new = self.recognize(batch.deliveries);
         if self.is_broken() {
             self.pass_on(new);
-            let Promised { entries, blocks, released, again, .. } = promised;
-            self.owed = entries;
-            self.publish(Vec::new(), blocks, &released, again);
+            self.owed = std::mem::take(&mut promised.entries);
+            self.publish(promised);
         } else {
             self.keep(new, &mut promised);
             self.commit(promised);
@@ -298,6 +308,10 @@ impl<D: Disk> Writer<D> {
             Notice::Block(making, Fate::Refused(code)) => self.refused(making, code, promised),
             Notice::Passed(seq) => promised.passed(seq),
             Notice::Unstorable(seq, reason) => self.bury(seq, reason, promised),
+            Notice::Turned(seq, keeper, done) => {
+                promised.entries.push(Entry::Turned(seq, keeper));
+                promised.turned.push(done);
+            }
         }
     }
 
@@ -329,6 +343,8 @@ impl<D: Disk> Writer<D> {
     /// Numbers what there is room for. Who finds none comes back later.
     fn keep(&mut self, deliveries: Vec<Delivery>, promised: &mut Promised) {
         let (mut bytes, mut names) = (0, HashSet::new());
+        // What waits on the disk goes to somebody who is there then.
+        let chooser = self.chooser.clone().filter(|_| self.shared.lock().is_live);
         if !deliveries.is_empty() {
             self.ages.kept(self.next_seq, Instant::now());
         }
@@ -348,7 +364,9 @@ impl<D: Disk> Writer<D> {
             let received = UNIX_EPOCH.elapsed().map_or(0, |since| since.as_millis() as u64);
             let (seq, body) = (self.next_seq, delivery.body.clone());
             self.next_seq += 1;
-            promised.entries.push(Entry::Kept(Kept { seq, signal, transport, received, id, body }));
+            let to = chooser.as_ref().and_then(|chooser| chooser.choose());
+            promised.entries.push(Entry::Kept(Kept { seq, signal, transport, received, id, to, body }));
+            delivery.to = to;
             delivery.kept = Some(seq);
             promised.kept.push(delivery);
         }

@@ -122,6 +122,10 @@ pub struct Forward {
     /// How long a delivery is tried, over all gateways, before its sender is told to send again later. Absent: 8s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_for: Option<Duration>,
+    /// With a spool: how long a delivery that a gateway may have, because it was under way when one of both was killed,
+    /// waits for that gateway before another gets it, which may store it a second time. Absent: 60s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_gateway_for: Option<Duration>,
 }
 
 const fn yes() -> bool {

@@ -145,6 +145,7 @@ fn outlet(
     let mut forward = gateways(name, namespace, spec, mounts);
     forward.timeout = wanted.timeout.unwrap_or(forward.timeout);
     forward.retry_for = wanted.retry_for.unwrap_or(forward.retry_for);
+    forward.same_gateway_for = wanted.same_gateway_for.unwrap_or(forward.same_gateway_for);
     config::Forward { tls, ..forward }
 }
 
@@ -164,6 +165,7 @@ fn forward_to(wanted: &ForwardTo, mounts: &mut Mounts) -> config::Forward {
     let mut forward = config::Forward::to(&wanted.endpoint);
     forward.timeout = wanted.timeout.unwrap_or(forward.timeout);
     forward.retry_for = wanted.retry_for.unwrap_or(forward.retry_for);
+    forward.same_gateway_for = wanted.same_gateway_for.unwrap_or(forward.same_gateway_for);
     forward.tls = wanted.tls.as_ref().map(|tls| client_tls("forward", tls, mounts));
     let token = wanted.auth.as_ref().map(|auth| &auth.token);
     forward.token_file = token.map(|token| mounts.token(Mount::TOKEN, &token.secret_name, &token.key));

@@ -163,8 +163,7 @@ impl Line {
 
     fn take(&mut self, signal: Signal, body: Vec<u8>) -> Answer {
         let (ack, answer) = Ack::new(Budget::new(1).admit(1).unwrap());
-        let delivery =
-            Delivery { signal, body: body.into(), transport: Transport::Grpc, ack, turn: None, kept: None, id: None };
+        let delivery = Delivery::new(signal, body.into(), Transport::Grpc, ack);
         self.blocks.extend(self.assembler.take(delivery, &mut (), std::time::Instant::now()));
         answer
     }

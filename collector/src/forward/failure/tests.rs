@@ -66,3 +66,16 @@ fn a_person_is_told_where_to_look() {
         assert!(told.contains(words) && told.len() < 300, "{told}");
     }
 }
+
+#[test]
+fn only_a_gateway_itself_says_that_it_does_not_have_a_delivery() {
+    let mut refusal = Status::unavailable("full");
+    refusal.metadata_mut().insert(KEEPER_HEADER, Keeper(5).text().parse().unwrap());
+    let refusal = answered(refusal);
+    assert_eq!((refusal.keeper(), refusal.is_certain(), refusal.is_elsewhere()), (Some(Keeper(5)), true, false));
+    assert!(!answered(Status::unavailable("upstream connect error or disconnect")).is_certain(), "a proxy");
+    assert!(!answered(Status::from_error(Box::new(std::io::Error::other("reset")))).is_certain());
+    assert!(!Failure::Timeout(Duration::ZERO).is_certain());
+    let refused = tonic::ConnectError(Box::new(std::io::Error::other("refused")));
+    assert!(answered(Status::from_error(Box::new(refused))).is_certain(), "nothing was sent");
+}

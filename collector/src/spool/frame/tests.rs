@@ -24,12 +24,14 @@ pub(in crate::spool) fn entry() -> impl Strategy<Value = Entry> {
         1 => (1_usize..5000, any::<u8>()).prop_map(|(size, byte)| vec![byte; size]),
     ];
     let id = (any::<u128>(), any::<u64>(), any::<u64>()).prop_map(|(stream, seq, floor)| Id { stream, seq, floor });
-    let kept = (any::<u64>(), 0..3_usize, any::<bool>(), any::<u64>(), prop::option::of(id), body).prop_map(
-        |(seq, signal, is_grpc, received, id, body)| {
+    let to = prop::option::of(any::<u128>().prop_map(Keeper));
+    let kept = (any::<u64>(), 0..3_usize, any::<bool>(), any::<u64>(), prop::option::of(id), to, body).prop_map(
+        |(seq, signal, is_grpc, received, id, to, body)| {
             let transport = if is_grpc { Transport::Grpc } else { Transport::Http };
-            Entry::Kept(Kept { seq, signal: Signal::ALL[signal], transport, received, id, body: body.into() })
+            Entry::Kept(Kept { seq, signal: Signal::ALL[signal], transport, received, id, to, body: body.into() })
         },
     );
+    let turned = (any::<u64>(), any::<u128>()).prop_map(|(seq, keeper)| Entry::Turned(seq, Keeper(keeper)));
     let known = (any::<u128>(), any::<u64>(), prop::collection::vec(any::<u64>(), 0..20))
         .prop_map(|(stream, floor, above)| Known { stream, floor, above });
     prop_oneof![
@@ -42,6 +44,7 @@ pub(in crate::spool) fn entry() -> impl Strategy<Value = Entry> {
         1 => any::<(u64, u64)>().prop_map(|(segment, offset)| Entry::Void { segment, offset }),
         1 => any::<(u128, u128)>().prop_map(|(own, stream)| Entry::Begun { own, stream }),
         1 => known.prop_map(Entry::Known),
+        1 => turned,
     ]
 }
 

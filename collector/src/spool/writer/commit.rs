@@ -5,34 +5,31 @@
 
 use std::time::Instant;
 
-use tokio::sync::mpsc::OwnedPermit;
-
 use super::{AFTER_ERROR, Disk, Entry, Promised, Writer};
-use crate::{
-    delivery::Delivery,
-    making::{Making, Seq},
-    table::Block,
-};
+use crate::delivery::Delivery;
 
 impl<D: Disk> Writer<D> {
-    pub(super) fn commit(&mut self, promised: Promised) {
-        let Promised { entries, mut kept, repeated, blocks, released, again } = promised;
+    pub(super) fn commit(&mut self, mut promised: Promised) {
+        let entries = std::mem::take(&mut promised.entries);
         if !entries.is_empty() {
             let begun = Instant::now();
             match self.log.commit(&entries) {
                 Ok(()) => {
                     self.broken_until = None;
-                    self.metrics.committed(kept.len(), begun.elapsed());
-                    let forgotten = kept.iter().filter_map(|kept| kept.id).map(|id| self.window.add(&id)).sum();
-                    self.metrics.forgot(forgotten);
+                    self.metrics.committed(promised.kept.len(), begun.elapsed());
+                    self.remember(&promised.kept);
                     // One whose twin found no room is told "retry" by being dropped.
-                    let repeated = self.recognize(repeated);
-                    drop(repeated);
+                    drop(self.recognize(std::mem::take(&mut promised.repeated)));
                 }
-                Err(error) => self.fail(&error, entries, std::mem::take(&mut kept)),
+                Err(error) => self.fail(&error, entries, std::mem::take(&mut promised.kept)),
             }
         }
-        self.publish(kept, blocks, &released, again);
+        self.publish(promised);
+    }
+
+    fn remember(&mut self, kept: &[Delivery]) {
+        let forgotten = kept.iter().filter_map(|kept| kept.id).map(|id| self.window.add(&id)).sum();
+        self.metrics.forgot(forgotten);
     }
 
     /// The disk does not keep what it is given. Nobody was told that it would: senders come back, and what the line has
@@ -58,13 +55,9 @@ impl<D: Disk> Writer<D> {
         }
     }
 
-    pub(super) fn publish(
-        &mut self,
-        kept: Vec<Delivery>,
-        blocks: Vec<(Block, OwnedPermit<Block>)>,
-        released: &[Seq],
-        again: Vec<Making>,
-    ) {
+    /// What nothing has to be kept of any more is in force.
+    pub(super) fn publish(&mut self, promised: Promised) {
+        let Promised { kept, blocks, released, again, turned, .. } = promised;
         let mut late = Vec::new();
         let mut state = self.shared.lock();
         released.iter().for_each(|first| state.progress.release(*first));
@@ -83,6 +76,10 @@ impl<D: Disk> Writer<D> {
         late.into_iter().for_each(|delivery| self.answer(delivery));
         for (block, place) in blocks {
             place.send(block);
+        }
+        for done in turned {
+            // Whoever asked may have gone meanwhile.
+            let _ = done.send(());
         }
     }
 }
