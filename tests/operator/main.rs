@@ -14,3 +14,4 @@ mod left_alone;
 mod proxy;
 mod rights;
 mod taken;
+mod versions;
