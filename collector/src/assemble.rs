@@ -233,6 +233,7 @@ pub fn run(mut assembler: Assembler, mut source: impl Source, outlet: &Outlet) {
                 sealed.extend(assembler.take(delivery, &mut source, Instant::now()));
             }
             Next::Again(making) => sealed.extend(assembler.again(&making, &mut source, Instant::now())),
+            Next::Last => sealed.extend(assembler.finish(Instant::now())),
             Next::Pause | Next::End => assembler.report(),
         }
         sealed.extend(assembler.due(Instant::now()));

@@ -91,6 +91,8 @@ pub enum Next {
     Again(Making),
     /// Nothing for as long as was waited.
     Pause,
+    /// Nothing new will come: what is open is not to wait for more. Blocks may still have to be made again.
+    Last,
     /// Nothing will come any more.
     End,
 }

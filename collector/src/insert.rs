@@ -4,7 +4,10 @@
 //! spoken or the time for trying is over. The same bytes are sent under the same token however often they are
 //! tried, so that ClickHouse can tell a repetition. Must not look into a block.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -45,6 +48,9 @@ const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// Before a block looks for room again whose table is full of trouble.
 const ROOM_AGAIN: Duration = Duration::from_millis(100);
+
+/// As long as it looks. A sibling that takes blocks takes one within milliseconds.
+const ROOM_WITHIN: Duration = Duration::from_secs(1);
 
 /// What the inserting stage needs.
 #[derive(Clone, Debug)]
@@ -106,12 +112,14 @@ impl Inserter {
         self.answer(block, end);
     }
 
-    /// At the end of the process a block cannot wait for its table elsewhere: those in hand go to siblings, and make
-    /// room.
+    /// At the end of the process blocks in hand go to siblings and make room. Where nobody takes them the block is turned
+    /// back all the same: those of other tables stand behind it.
     async fn admit_kept(&self, lanes: &Lanes, block: &Block) -> Option<Slot> {
+        let begun = Instant::now();
         loop {
             let slot = lanes.admit_kept(block.table, block.raw_bytes).await;
-            if slot.is_some() || !self.siblings.as_ref().is_some_and(Siblings::are_called) {
+            let are_called = self.siblings.as_ref().is_some_and(Siblings::are_called);
+            if slot.is_some() || !are_called || begun.elapsed() >= ROOM_WITHIN {
                 return slot;
             }
             tokio::time::sleep(ROOM_AGAIN).await;

@@ -39,7 +39,7 @@ impl Relay {
             match source.next(IDLE) {
                 Next::Delivery(delivery) => self.take(delivery, &mut source),
                 // This line makes no blocks, and a folder with blocks of another is refused at the start.
-                Next::Again(_) | Next::Pause => {}
+                Next::Again(_) | Next::Pause | Next::Last => {}
                 Next::End => return,
             }
         }

@@ -16,7 +16,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use prometheus_client::registry::Registry;
@@ -126,7 +126,7 @@ fn build<D: Disk>(
     metrics: &Arc<SpoolMetrics>,
 ) -> io::Result<(Writer<D>, Feed<D::File>)> {
     let found = recover(&disk)?;
-    let Left { mark, next_seq, next_block, blocks, made, passed, own, mut streams, turned, window, damaged } =
+    let Left { mark, next_seq, next_block, blocks, made, passed, own, mut streams, turned, window, received, damaged } =
         found.left;
     tell(damaged, blocks.len(), next_seq - mark);
     metrics.found(damaged, blocks.len());
@@ -148,6 +148,9 @@ fn build<D: Disk>(
         segments,
         refused: passed.clone(),
         had_again: false,
+        had_last: false,
+        open: None,
+        skipped: 0,
         coverage: Coverage::new(&made, passed),
         writer: crate::making::random_writer(),
         streams,
@@ -167,7 +170,7 @@ fn build<D: Disk>(
         check: options.check,
         called: options.called.clone(),
         were_called: false,
-        ages: Ages::new(mark, Instant::now()),
+        ages: Ages::since(mark, received, Instant::now(), UNIX_EPOCH.elapsed().unwrap_or_default()),
         max_age: options.max_age,
         is_too_old: false,
         dead,
@@ -177,6 +180,7 @@ fn build<D: Disk>(
         chooser: options.chooser.clone(),
         owed: Vec::new(),
         unburied: Vec::new(),
+        bury_again: None,
         broken_until: None,
         last: Instant::now(),
         is_closed: false,

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crds::{
     config::Role,
     v1alpha1::{
-        Auth, Authority, ClickHouse, ClickStackCollectorSpec, ClientTls, FluentForward, ForwardTo, Otlp, SecretKey, Tls,
+        Auth, Authority, ClickHouse, ClickStackCollectorSpec, ClientTls, FluentForward, ForwardTo, Gateway, Otlp,
+        SecretKey, Tls,
     },
 };
 
@@ -68,6 +69,15 @@ impl Referent {
     }
 }
 
+/// How gateways know each other: where nothing is said, as agents know them.
+pub fn siblings_tls<'a>(spec: &'a ClickStackCollectorSpec, gateway: &'a Gateway) -> Option<&'a ClientTls> {
+    let spool = gateway.spool.as_ref().filter(|_| gateway.forward_to.is_none())?;
+    let said = spool.siblings.as_ref().and_then(|siblings| siblings.tls.as_ref());
+    let is_secure = gateway.otlp.as_ref().is_some_and(|otlp| otlp.tls.is_some());
+    let of_agents = || spec.agent.as_ref()?.forward.as_ref()?.tls.as_ref();
+    said.or_else(|| of_agents().filter(|_| is_secure))
+}
+
 /// Everything a spec points at, in the order of the spec.
 pub fn references(spec: &ClickStackCollectorSpec) -> Vec<Reference> {
     let mut found = Vec::new();
@@ -77,8 +87,7 @@ pub fn references(spec: &ClickStackCollectorSpec) -> Vec<Reference> {
         of_role.forward_to(gateway.forward_to.as_ref());
         of_role.receiver(gateway.otlp.as_ref(), gateway.auth.as_ref());
         of_role.fluent_forward(gateway.fluent_forward.as_ref());
-        let siblings = gateway.spool.as_ref().and_then(|spool| spool.siblings.as_ref());
-        of_role.client(siblings.and_then(|siblings| siblings.tls.as_ref()));
+        of_role.client(siblings_tls(spec, gateway));
         pod::collect(&mut of_role, &gateway.pod);
     }
     if let Some(agent) = &spec.agent {
@@ -174,5 +183,31 @@ impl Collect<'_> {
     fn add(&mut self, referent: Referent, keys: &[&str]) {
         let keys = keys.iter().map(|key| (*key).to_owned()).collect();
         self.found.push(Reference { role: self.role, referent, keys, is_optional: false });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen_by_gateways(spec: &str) -> Vec<Referent> {
+        let spec: ClickStackCollectorSpec = serde_saphyr::from_str(spec).unwrap();
+        let of_gateways = references(&spec).into_iter().filter(|reference| reference.role == Role::Gateway);
+        of_gateways.map(|reference| reference.referent).collect()
+    }
+
+    #[test]
+    fn gateways_know_each_other_as_agents_know_them_unless_something_is_said() {
+        let spec = |siblings: &str| {
+            format!(
+                "{{gateway: {{otlp: {{tls: {{secretName: own}}}}, spool: {{size: 1Gi{siblings}}}}}, \
+                 agent: {{forward: {{tls: {{ca: {{configMapName: root}}}}}}}}}}"
+            )
+        };
+        let (own, root) = (Referent::Secret("own".to_owned()), Referent::ConfigMap("root".to_owned()));
+        assert_eq!(seen_by_gateways(&spec("")), [own.clone(), root]);
+        let other = Referent::ConfigMap("other".to_owned());
+        let said = ", siblings: {tls: {ca: {configMapName: other}}}";
+        assert_eq!(seen_by_gateways(&spec(said)), [own, other]);
     }
 }

@@ -84,12 +84,12 @@ impl LeaseError {
 impl Lease {
     /// Does the work whenever the lease is held, until told to stop; then gives it back, so that another begins at once.
     pub async fn lead<F: Future<Output = ()>>(self, mut stopping: watch::Receiver<bool>, work: impl Fn(Term) -> F) {
-        // Where this process has come to, should the Lease be gone with its annotation.
+        // Where the work has come to, should the Lease be gone with its annotation.
         let mut known = None;
         loop {
             let (mut held, asked) = tokio::select! {
                 () = stopped(&mut stopping) => return,
-                held = self.acquire() => held,
+                held = self.acquire(&mut known) => held,
             };
             self.metrics.held(true);
             let position = position(&held).or(known);
@@ -126,12 +126,12 @@ impl Lease {
         }
     }
 
-    /// Ends when the lease is held; says since when at the least.
-    async fn acquire(&self) -> (Value, Instant) {
+    /// Ends when the lease is held; says since when at the least. Follows meanwhile where its holder has come to.
+    async fn acquire(&self, known: &mut Option<u64>) -> (Value, Instant) {
         let (mut seen, mut told) = (None, String::new());
         loop {
             let asked = Instant::now();
-            match self.try_acquire(&mut seen).await {
+            match self.try_acquire(&mut seen, known).await {
                 Ok(Some(held)) => {
                     tracing::info!(identity = self.identity, lease = self.name, "holds the lease");
                     return (held, asked);
@@ -154,7 +154,11 @@ impl Lease {
         }
     }
 
-    async fn try_acquire(&self, seen: &mut Option<(String, Instant)>) -> Result<Option<Value>, LeaseError> {
+    async fn try_acquire(
+        &self,
+        seen: &mut Option<(String, Instant)>,
+        known: &mut Option<u64>,
+    ) -> Result<Option<Value>, LeaseError> {
         let lease = match self.ask(Method::GET, &self.path(), None).await {
             Err(error) if error.is(StatusCode::NOT_FOUND) => {
                 let made = self.ask(Method::POST, &self.folder(), Some(&self.made())).await;
@@ -162,6 +166,7 @@ impl Lease {
             }
             found => found?,
         };
+        *known = position(&lease).or(*known);
         let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
         if !holder.is_empty() && holder != self.identity && !is_abandoned(&lease, seen, Instant::now()) {
             return Ok(None);

@@ -65,7 +65,11 @@ pub fn rejected(response: &[u8]) -> u64 {
     0
 }
 
-/// After what time a google.rpc.Status asks to send again: `RetryInfo` (3, by its type), `retry_delay` (1).
+/// No gateway asks for more; a proxy, or whoever else has got the address, may ask for years.
+const LONGEST_DELAY: Duration = Duration::from_secs(30);
+
+/// After what time a google.rpc.Status asks to send again: `RetryInfo` (3, by its type), `retry_delay` (1). Longer times
+/// than [`LONGEST_DELAY`] are not waited for.
 pub fn retry_delay(status: &[u8]) -> Option<Duration> {
     let mut fields = Fields::of(status);
     while let Ok(Some((number, value))) = fields.next_field() {
@@ -74,7 +78,8 @@ pub fn retry_delay(status: &[u8]) -> Option<Duration> {
             && any.type_url.ends_with("google.rpc.RetryInfo")
             && let Ok(Some((1, Wire::Bytes(delay)))) = Fields::of(&any.value).next_field()
         {
-            return prost_types::Duration::decode(delay).ok()?.try_into().ok();
+            let delay: Duration = prost_types::Duration::decode(delay).ok()?.try_into().ok()?;
+            return Some(delay.min(LONGEST_DELAY));
         }
     }
     None

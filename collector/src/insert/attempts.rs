@@ -21,7 +21,7 @@ use crate::{
 /// First and longest pause between two tries of one block.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
-/// How long a block of a sibling is tried while ClickHouse answers that it cannot take it.
+/// How long a block of a sibling is tried while ClickHouse answers that it does not fit.
 const SIBLINGS_FOR: Duration = Duration::from_secs(600);
 
 /// How the tries of a block have ended.
@@ -48,6 +48,8 @@ pub(super) struct Attempts<'a> {
     bound: Option<Server>,
     /// A failure spoke of the columns.
     are_columns_in_doubt: bool,
+    /// Since when every answer has spoken of its rows or columns. An outage before is none of them.
+    doubted_since: Option<Instant>,
     offer: &'a Offer,
     /// Before rows are given up, the table is asked without its views: a view that fails leaves the rows in the table,
     /// and to divide them then would store them twice.
@@ -92,6 +94,7 @@ impl<'a> Attempts<'a> {
             pause: BACKOFF.0,
             bound: None,
             are_columns_in_doubt: false,
+            doubted_since: None,
             offer,
             views: Views::Fed,
         }
@@ -131,7 +134,8 @@ impl<'a> Attempts<'a> {
             }
             let verdict = verdict(error.code());
             self.offer.judge(verdict);
-            if self.is_hopeless(verdict, error.code()) && !self.offer.is_made() {
+            self.doubted_since = verdict.is_of_the_block().then(|| self.doubted_since.unwrap_or_else(Instant::now));
+            if self.is_hopeless(verdict) && !self.offer.is_made() {
                 if block.receipt.is_some() && self.views == Views::Fed {
                     self.views = Views::Spared;
                     continue;
@@ -154,12 +158,13 @@ impl<'a> Attempts<'a> {
 
     /// Whether these rows are to be given up as they are. Of a kept block they can be divided, so a suspicion is
     /// enough in the end; not so where the rows of many senders would be lost.
-    fn is_hopeless(&self, verdict: Verdict, code: Option<u32>) -> bool {
-        if self.block.is_of_a_sibling() && self.is_refused_as_it_is(verdict, code) {
+    fn is_hopeless(&self, verdict: Verdict) -> bool {
+        // A block of a sibling can be made neither of other columns nor of fewer rows: after a while somebody has to look.
+        if self.block.is_of_a_sibling() && self.is_doubted_for(SIBLINGS_FOR) {
             return true;
         }
         let making = self.block.receipt.as_ref().map(|receipt| &receipt.making);
-        let has_waited = || self.views == Views::Spared || self.started.elapsed() >= self.inserter.retry_for;
+        let has_waited = || self.views == Views::Spared || self.is_doubted_for(self.inserter.retry_for);
         match verdict {
             Verdict::Refused => true,
             Verdict::Suspect => making.is_some_and(|making| making.is_divided() || has_waited()),
@@ -167,11 +172,8 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    /// A block of a sibling can be made neither of other columns nor of fewer rows, and whatever ClickHouse says of its
-    /// bytes it will say again: after a while somebody has to look.
-    fn is_refused_as_it_is(&self, verdict: Verdict, code: Option<u32>) -> bool {
-        let is_of_the_block = matches!(verdict, Verdict::Again | Verdict::StaleSchema | Verdict::Suspect);
-        code.is_some() && is_of_the_block && self.started.elapsed() >= SIBLINGS_FOR
+    fn is_doubted_for(&self, time: Duration) -> bool {
+        self.doubted_since.is_some_and(|since| since.elapsed() >= time)
     }
 
     fn heed(&mut self, verdict: Verdict, server: Server, slot: &Slot) {

@@ -27,7 +27,7 @@ pub struct Siblings {
 /// What a block's tries and its offer know of each other.
 #[derive(Debug, Default)]
 pub(super) struct Offer {
-    /// ClickHouse has spoken of its rows or columns.
+    /// ClickHouse has spoken of its rows or columns. An outage afterwards does not answer for them.
     is_in_doubt: AtomicBool,
     /// A sibling may have it: it stays as it is, and keeps its name.
     is_made: AtomicBool,
@@ -35,8 +35,7 @@ pub(super) struct Offer {
 
 impl Offer {
     pub(super) fn judge(&self, verdict: Verdict) {
-        let is_in_doubt = matches!(verdict, Verdict::Suspect | Verdict::Refused | Verdict::StaleSchema);
-        self.is_in_doubt.store(is_in_doubt, Ordering::Relaxed);
+        self.is_in_doubt.fetch_or(verdict.is_of_the_block(), Ordering::Relaxed);
     }
 
     pub(super) fn is_made(&self) -> bool {

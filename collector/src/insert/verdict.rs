@@ -23,6 +23,13 @@ pub enum Verdict {
     Refused,
 }
 
+impl Verdict {
+    /// Whether it speaks of the block's own rows or columns, and not of the world.
+    pub const fn is_of_the_block(self) -> bool {
+        matches!(self, Self::Suspect | Self::Refused | Self::StaleSchema)
+    }
+}
+
 /// Judges a failed insert.
 ///
 /// Refused are only codes that speak of the bytes alone: a block has rows of many senders, and all of them lose

@@ -36,6 +36,9 @@ const STRANGERS: usize = 1024;
 /// a gateway, which refuses requests whose rows would be many times larger than themselves.
 const ADDED: usize = 2 << 10;
 
+/// What of it somebody has asked for by name.
+const CHOSEN: [&str; 2] = ["k8s.pod.label.", "k8s.pod.annotation."];
+
 /// A request may grow by as much as it has, and this.
 const GROWTH: usize = 1 << 20;
 
@@ -162,7 +165,7 @@ impl Shared {
         ];
         let of_node = [("k8s.node.name", &self.node.name), ("k8s.cluster.name", &self.node.cluster)];
         all.extend(of_node.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))));
-        let more = match said.text("k8s.container.name").or_else(|| pod.only_container()) {
+        let mut more = match said.text("k8s.container.name").or_else(|| pod.only_container()) {
             Some(container) => {
                 all.push(("k8s.container.name".to_owned(), container.to_owned()));
                 let instance = format!("{}.{}.{container}", pod.namespace, pod.name);
@@ -170,6 +173,8 @@ impl Shared {
             }
             None => pod.of_pod(),
         };
+        // Where there is not room for all, what somebody has chosen gives way to what everybody looks for.
+        more.sort_by_key(|(name, _)| CHOSEN.iter().any(|chosen| name.starts_with(chosen)));
         let mut left = ADDED;
         for (name, value) in more {
             let rest = left.checked_sub(name.len() + value.len());

@@ -222,7 +222,9 @@ fn start_forwarding(
     let options = spool::Options { chooser: Some(chooser), ..options(spool) };
     let (writer, feed) = spool::open(&options, delivered, registry)?;
     let keeper = Some(writer.keeper());
-    if feed.has_blocks() {
+    let has_shelf = spool::shelf::Folder::has_blocks(spool.directory.as_ref())
+        .with_context(|| format!("spool.directory: {} cannot be read", spool.directory))?;
+    if feed.has_blocks() || has_shelf {
         bail!(
             "spool.directory: {} holds rows of a gateway that wrote to ClickHouse; let one with the old configuration \
              store them, or use another folder",

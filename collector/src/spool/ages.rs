@@ -23,9 +23,18 @@ pub struct Ages {
 }
 
 impl Ages {
-    /// What an earlier process has kept is counted from now.
-    pub fn new(mark: Seq, now: Instant) -> Self {
-        Self { since: VecDeque::from([(mark, now)]) }
+    /// What an earlier process has kept goes on to age; its times are in milliseconds since the Unix epoch, as is `clock`.
+    pub fn since(mark: Seq, kept: Vec<(Seq, u64)>, now: Instant, clock: Duration) -> Self {
+        let mut ages = Self { since: VecDeque::new() };
+        for (first, received) in kept {
+            // A clock that was set back makes nothing older than it is.
+            let age = clock.saturating_sub(Duration::from_millis(received));
+            ages.kept(first, now.checked_sub(age).unwrap_or(now));
+        }
+        if ages.since.is_empty() {
+            ages.since.push_back((mark, now));
+        }
+        ages
     }
 
     /// Deliveries from this one on are kept now.
@@ -62,7 +71,7 @@ mod tests {
     #[test]
     fn the_age_is_that_of_the_first_delivery_that_is_not_stored() {
         let begin = Instant::now();
-        let mut ages = Ages::new(5, begin);
+        let mut ages = Ages::since(5, Vec::new(), begin, SECOND);
         for second in 1..=10_u32 {
             ages.kept(5 + u64::from(second) * 100, begin + SECOND * second);
         }
@@ -75,9 +84,19 @@ mod tests {
     }
 
     #[test]
+    fn what_an_earlier_process_has_kept_is_as_old_as_it_is() {
+        let (now, clock) = (Instant::now() + SECOND * 5_000, SECOND * 1_000_000);
+        let kept = vec![(1, 999_000_000), (7, 999_900_000), (9, 1_000_100_000)];
+        let mut ages = Ages::since(5, kept, now, clock);
+        assert_eq!(ages.oldest(5, 10, now), SECOND * 1_000);
+        assert_eq!(ages.oldest(7, 10, now), SECOND * 100);
+        assert_eq!(ages.oldest(9, 10, now), Duration::ZERO, "of a clock that was set back");
+    }
+
+    #[test]
     fn however_long_it_takes_no_more_times_are_remembered_and_the_oldest_stays() {
         let begin = Instant::now();
-        let mut ages = Ages::new(0, begin);
+        let mut ages = Ages::since(0, Vec::new(), begin, SECOND);
         let seconds = TIMES as u32 * 5;
         (1..=seconds).for_each(|second| ages.kept(u64::from(second), begin + SECOND * second));
         assert!(ages.since.len() <= TIMES);

@@ -51,6 +51,8 @@ pub struct State {
     pub is_live: bool,
     pub again: VecDeque<Making>,
     /// Nothing new will come.
+    pub is_closed: bool,
+    /// Nor anything that has to be made again.
     pub is_over: bool,
     pub progress: Progress,
     pub next_block: u64,
@@ -65,6 +67,7 @@ impl Shared {
             waiting: VecDeque::new(),
             is_live: false,
             again: again.into(),
+            is_closed: false,
             is_over: false,
             progress,
             next_block,
@@ -100,6 +103,12 @@ pub struct Feed<F> {
     pub refused: BTreeSet<Seq>,
     /// The last turn was one of a block that is made again.
     pub had_again: bool,
+    /// The line knows that nothing new will come.
+    pub had_last: bool,
+    /// An open block has rows of deliveries from here on.
+    pub open: Option<Seq>,
+    /// What stood below on the disk and has not come is damaged.
+    pub skipped: Seq,
     /// Bounded by the places of the outlet's queue, and by what one delivery can have to say.
     pub orders: UnboundedSender<Order>,
     pub notices: UnboundedSender<Notice>,
@@ -128,6 +137,8 @@ impl<F: DiskFile> Feed<F> {
             Ok(None) => {
                 // Damaged, and told at the start: what is left below `head` was handed on.
                 self.reader.skip_to(head);
+                self.skipped = head;
+                self.shared.lock().progress.assembled_below(self.open.unwrap_or(head));
                 None
             }
             Err(error) => {
@@ -188,6 +199,9 @@ impl<F: DiskFile> Source for Feed<F> {
             state.is_live |= !is_held_up;
             if state.is_over && !is_held_up {
                 return Next::End;
+            }
+            if state.is_closed && !is_held_up && !std::mem::replace(&mut self.had_last, true) {
+                return Next::Last;
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -261,8 +275,9 @@ impl<F: DiskFile> Source for Feed<F> {
 
     fn assembled(&mut self, seq: Seq, open: Option<Seq>) {
         self.coverage.forget_below(seq);
+        self.open = open;
         let mut state = self.shared.lock();
-        state.progress.assembled_below(open.unwrap_or(seq + 1));
+        state.progress.assembled_below(open.unwrap_or(self.skipped.max(seq + 1)));
         let mark = state.progress.mark();
         drop(state);
         while self.refused.first().is_some_and(|first| *first < mark) {

@@ -46,6 +46,8 @@ pub struct Left {
     pub turned: BTreeMap<Seq, Keeper>,
     /// What is known of other collectors' streams.
     pub window: Window,
+    /// When deliveries were received, in milliseconds since the Unix epoch: one of each second.
+    pub received: Vec<(Seq, u64)>,
     /// Places in which something was not readable, and things were found behind it.
     pub damaged: u64,
 }
@@ -135,6 +137,7 @@ struct Story {
     streams: Vec<(Seq, Option<u128>)>,
     turned: BTreeMap<Seq, Keeper>,
     window: Window,
+    received: Vec<(Seq, u64)>,
     damaged: u64,
 }
 
@@ -149,6 +152,9 @@ impl Story {
         match entry {
             Entry::Kept(kept) => {
                 self.next_seq = self.next_seq.max(kept.seq + 1);
+                if self.received.last().is_none_or(|(_, last)| last + 1_000 <= kept.received) {
+                    self.received.push((kept.seq, kept.received));
+                }
                 if let Some(id) = &kept.id {
                     self.window.add(id);
                 }
@@ -190,13 +196,25 @@ impl Story {
     }
 
     fn end(self) -> Left {
-        let Self { mark, next_seq, next_block, made, done, mut passed, own, streams, mut turned, window, damaged } =
-            self;
+        let Self {
+            mark,
+            next_seq,
+            next_block,
+            made,
+            done,
+            mut passed,
+            own,
+            streams,
+            mut turned,
+            window,
+            received,
+            damaged,
+        } = self;
         let is_ahead = |making: &Making| *making.deliveries.end() >= mark;
         let made: Vec<_> = made.into_values().filter(is_ahead).collect();
         let blocks = made.iter().filter(|making| !done.contains(&making.name.number)).cloned().collect();
         let (next_seq, passed) = (next_seq.max(mark), passed.split_off(&mark));
         turned.retain(|seq, _| *seq >= mark && !passed.contains(seq));
-        Left { mark, next_seq, next_block, blocks, made, passed, own, streams, turned, window, damaged }
+        Left { mark, next_seq, next_block, blocks, made, passed, own, streams, turned, window, received, damaged }
     }
 }

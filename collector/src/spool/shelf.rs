@@ -67,9 +67,11 @@ struct Work {
 enum Done {
     /// The inserter has it.
     Sent,
-    Unreadable(Name, io::Error),
+    Damaged(Name, io::Error),
     /// Its pause is over.
     Again(Name),
+    /// It is not here any more.
+    Away(Name),
 }
 
 impl Shelf {
@@ -90,7 +92,7 @@ impl Shelf {
                     Some(handover) => work.take(handover).await,
                     None => is_closed = true,
                 },
-                Some(notice) = noticed.recv() => work.note(notice).await,
+                Some(notice) = noticed.recv() => work.note(notice),
                 Some(done) = work.tasks.join_next() => work.done(done.unwrap_or(Done::Sent)),
                 () = work.shelf.blocks.closed() => {}
             }
@@ -156,68 +158,89 @@ impl Work {
         {
             self.in_hand += 1;
             let (shelf, notices) = (Arc::clone(&self.shelf), self.notices.clone());
-            self.tasks.spawn(async move {
-                let sent = send(&shelf, name, notices).await;
-                sent.map_or_else(|error| Done::Unreadable(name, error), |()| Done::Sent)
-            });
+            self.tasks.spawn(async move { send(&shelf, name, notices).await });
         }
     }
 
     fn done(&mut self, done: Done) {
         match done {
             Done::Sent => {}
-            // It stays for a person to look at, and the next process to try.
-            Done::Unreadable(name, error) => {
-                tracing::error!(%error, block = name.token(), "a block of a sibling cannot be read; it stays");
+            // It stays for a person to look at. Should its sibling still have it, that one is taken in its place.
+            Done::Damaged(name, error) => {
+                tracing::error!(%error, block = name.token(), "a block of a sibling is damaged; it stays");
                 self.shelf.metrics.damaged();
+                self.known.remove(&name);
                 self.in_hand -= 1;
             }
             Done::Again(name) => {
                 self.in_hand -= 1;
                 self.waiting.push_back(name);
             }
+            Done::Away(name) => {
+                self.known.remove(&name);
+                self.in_hand -= 1;
+            }
         }
     }
 
-    /// It keeps its place meanwhile.
-    fn try_again(&mut self, name: Name) {
-        self.tasks.spawn(async move {
-            sleep(PAUSE).await;
-            Done::Again(name)
-        });
-    }
-
-    async fn note(&mut self, notice: Notice) {
+    /// A block keeps its place until it is away, and while it waits to be tried again.
+    fn note(&mut self, notice: Notice) {
         // No other notice is made of these blocks' receipts.
         let Notice::Block(making, fate) = notice else { return };
-        let name = making.name;
-        let done = match fate {
-            Fate::Again => return self.try_again(name),
-            Fate::Stored => self.shelf.with_folder(move |folder| folder.remove(name)).await,
-            Fate::Refused(code) => {
-                let table = making.table.name();
-                tracing::error!(table, code, "a block of a sibling can never be stored and is a dead letter now");
-                let reason = format!("ClickHouse refuses it with code {code}");
-                self.shelf.with_folder(move |folder| folder.bury(name, table, reason)).await
+        let (name, table, shelf) = (making.name, making.table.name(), Arc::clone(&self.shelf));
+        self.tasks.spawn(async move {
+            match fate {
+                Fate::Again => again(name).await,
+                Fate::Stored => put_away(&shelf, name, move |folder| folder.remove(name)).await,
+                Fate::Refused(code) => {
+                    tracing::error!(table, code, "a block of a sibling can never be stored: it becomes a dead letter");
+                    let reason = format!("ClickHouse refuses it with code {code}");
+                    put_away(&shelf, name, move |folder| folder.bury(name, table, &reason)).await
+                }
             }
-        };
-        if let Err(error) = done {
-            tracing::error!(%error, "a block of a sibling cannot be put away, it is inserted again under its name");
-            return self.try_again(name);
+        });
+    }
+}
+
+async fn again(name: Name) -> Done {
+    sleep(PAUSE).await;
+    Done::Again(name)
+}
+
+/// Until it is done. What ClickHouse has is not inserted once more: a disk may fail for longer than ClickHouse remembers
+/// a name.
+async fn put_away<F>(shelf: &Arc<Shelf>, name: Name, how: F) -> Done
+where
+    F: Fn(&Folder) -> io::Result<()> + Clone + Send + 'static,
+{
+    loop {
+        match shelf.with_folder(how.clone()).await {
+            Ok(()) => return Done::Away(name),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Done::Away(name),
+            Err(error) => tracing::error!(%error, "a block of a sibling cannot be put away; it is tried again"),
         }
-        self.known.remove(&name);
-        self.in_hand -= 1;
+        sleep(PAUSE).await;
     }
 }
 
 /// Reads a block and hands it to the inserter, whose word comes through the receipt.
-async fn send(shelf: &Arc<Shelf>, name: Name, notices: UnboundedSender<Notice>) -> io::Result<()> {
-    let body = shelf.with_folder(move |folder| folder.read(name)).await?;
-    let (heading, making, frames) = handover::open(&body).map_err(io::Error::other)?;
+async fn send(shelf: &Arc<Shelf>, name: Name, notices: UnboundedSender<Notice>) -> Done {
+    let body = match shelf.with_folder(move |folder| folder.read(name)).await {
+        Ok(body) => body,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Done::Damaged(name, error),
+        Err(error) => {
+            tracing::error!(%error, block = name.token(), "a block of a sibling cannot be read; it is tried again");
+            return again(name).await;
+        }
+    };
+    let (heading, making, frames) = match handover::open(&body) {
+        Ok(opened) => opened,
+        Err(error) => return Done::Damaged(name, io::Error::other(error)),
+    };
     let room = shelf.room.wait(frames.len()).await;
     let block = handover::block(&heading, frames, Receipt::new(making, notices));
     let _ = shelf.blocks.send(Block { room, ..block }).await;
-    Ok(())
+    Done::Sent
 }
 
 #[cfg(test)]

@@ -382,6 +382,65 @@ fn what_was_answered_and_not_read_is_not_passed_over() {
 }
 
 #[test]
+fn once_nothing_new_can_come_the_line_is_told_and_told_once() {
+    let (deliveries, delivered) = tokio::sync::mpsc::channel(8);
+    let metrics = Arc::new(SpoolMetrics::new(&mut Registry::default(), 0));
+    let (_call, called) = watch::channel(false);
+    let options = Options {
+        directory: Path::new("/"),
+        size: u64::MAX / 2,
+        max_age: None,
+        check: |_, _| Ok(Checked::default()),
+        called: Some(called),
+        chooser: None,
+    };
+    let (writer, mut feed) =
+        build(Fragile::default(), &options, DeadLetters::of(Path::new("/")), delivered, &metrics).unwrap();
+    {
+        let mut state = writer.shared.lock();
+        state.progress.hold(0);
+        state.head = 1;
+        state.waiting.push_back({
+            let delivery = Delivery::new(Signal::Logs, kept(0, 10).body, Transport::Grpc, Ack::to_nobody());
+            (Delivery { kept: Some(0), ..delivery }, Instant::now())
+        });
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let handle = runtime.handle().clone();
+    let shared = Arc::clone(&feed.shared);
+    let thread = std::thread::spawn(move || writer.run(&handle));
+    assert!(matches!(feed.next(Duration::from_secs(10)), Next::Delivery(_)));
+    drop(deliveries);
+    assert!(matches!(feed.next(Duration::from_secs(10)), Next::Last), "a block need not wait for more");
+    feed.assembled(0, None);
+    assert!(matches!(feed.next(Duration::ZERO), Next::Pause), "its block may have to be made again");
+    shared.lock().progress.release(0);
+    assert!(matches!(feed.next(Duration::from_secs(10)), Next::End));
+    drop(feed);
+    thread.join().unwrap();
+}
+
+#[test]
+fn deliveries_that_are_damaged_hold_up_nothing_once_they_were_looked_for() {
+    let (_deliveries, delivered) = tokio::sync::mpsc::channel(8);
+    let metrics = Arc::new(SpoolMetrics::new(&mut Registry::default(), 0));
+    let options = Options {
+        directory: Path::new("/"),
+        size: u64::MAX / 2,
+        max_age: None,
+        check: |_, _| Ok(Checked::default()),
+        called: None,
+        chooser: None,
+    };
+    let (writer, mut feed) =
+        build(Fragile::default(), &options, DeadLetters::of(Path::new("/")), delivered, &metrics).unwrap();
+    // None of them is on the disk.
+    writer.shared.lock().head = 3;
+    assert!(matches!(feed.next(Duration::ZERO), Next::Pause));
+    assert_eq!(writer.shared.lock().progress.mark(), 3);
+}
+
+#[test]
 fn while_the_first_delivery_waits_too_long_no_more_are_taken() {
     let (deliveries, delivered) = tokio::sync::mpsc::channel(8);
     let metrics = Arc::new(SpoolMetrics::new(&mut Registry::default(), 0));
@@ -396,7 +455,8 @@ fn while_the_first_delivery_waits_too_long_no_more_are_taken() {
     let (writer, feed) =
         build(Fragile::default(), &options, DeadLetters::of(Path::new("/")), delivered, &metrics).unwrap();
     let shared = Arc::clone(&feed.shared);
-    let mut writer = super::Writer { ages: Ages::new(0, Instant::now() - Duration::from_secs(61)), ..writer };
+    let mut writer =
+        super::Writer { ages: Ages::since(0, vec![(0, 0)], Instant::now(), Duration::from_secs(61)), ..writer };
     writer.log.commit(&[Entry::Kept(kept(0, 10))]).unwrap();
     (writer.next_seq, shared.lock().head) = (1, 1);
     writer.tidy();

@@ -96,6 +96,8 @@ pub struct Writer<D: Disk> {
     pub owed: Vec<Entry>,
     /// Deliveries whose letters could not be written yet.
     pub unburied: Vec<(Seq, String)>,
+    /// Letters could not be written; they are not tried before.
+    pub bury_again: Option<Instant>,
     /// The disk has failed; it is not asked again before.
     pub broken_until: Option<Instant>,
     /// When the last commit began.
@@ -227,6 +229,7 @@ impl<D: Disk> Writer<D> {
     /// given back has to be made again for them.
     fn end_the_line(&self) {
         let mut state = self.shared.lock();
+        state.is_closed = true;
         state.is_over |= self.called.is_none() || state.progress.mark() >= state.head;
         drop(state);
         self.shared.wake();
@@ -280,8 +283,10 @@ impl<D: Disk> Writer<D> {
         for order in batch.orders {
             self.obey(order, &mut promised);
         }
-        for (seq, reason) in std::mem::take(&mut self.unburied) {
-            self.bury(seq, reason, &mut promised);
+        if self.may_bury() {
+            for (seq, reason) in std::mem::take(&mut self.unburied) {
+                self.bury(seq, reason, &mut promised);
+            }
         }
         let new = self.recognize(batch.deliveries);
         if self.is_broken() {

@@ -32,7 +32,8 @@ pub struct Spool {
 #[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Siblings {
-    /// For gateways with otlp.tls. Absent: their certificate must be one of a public authority, for their Service's name.
+    /// For gateways with otlp.tls. Absent: agent.forward.tls; without that too their certificate must be one of a public
+    /// authority, for their Service's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<ClientTls>,
 }

@@ -14,7 +14,7 @@ use super::spool;
 use crate::{
     names,
     plan::{Mount, NodeFolder},
-    references::{CERTIFICATE_KEYS, Referent, shown_token},
+    references::{CERTIFICATE_KEYS, Referent, shown_token, siblings_tls},
 };
 
 /// A collector's file, and what it needs beside it.
@@ -27,7 +27,7 @@ pub(super) struct Files {
 pub(super) fn gateway(name: &str, namespace: &str, spec: &ClickStackCollectorSpec, gateway: &Gateway) -> Files {
     let mut mounts = Mounts::default();
     let spool = gateway.spool.as_ref().map(|wanted| {
-        let tls = wanted.siblings.as_ref().and_then(|siblings| siblings.tls.as_ref());
+        let tls = siblings_tls(spec, gateway);
         // What is forwarded is in no blocks that a sibling could store; and one that asks for an issuer's token takes
         // none of who has only keys of the resource.
         let is_closed = gateway.auth.is_some() && shown_token(spec).is_none();

@@ -6,7 +6,10 @@ fn answered(status: Status) -> Failure {
 
 /// google.rpc.Status { code: 14, details: [RetryInfo { retry_delay: 1.5 s }] }
 fn patience() -> bytes::Bytes {
-    let delay = prost_types::Duration { seconds: 1, nanos: 500_000_000 };
+    asking_for(prost_types::Duration { seconds: 1, nanos: 500_000_000 })
+}
+
+fn asking_for(delay: prost_types::Duration) -> bytes::Bytes {
     let mut info = vec![0x0a];
     prost::Message::encode_length_delimited(&delay, &mut info).unwrap();
     let any = prost_types::Any { type_url: "type.googleapis.com/google.rpc.RetryInfo".into(), value: info };
@@ -37,6 +40,8 @@ fn only_the_gateways_own_word_is_for_good() {
 fn the_gateways_delay_is_read_from_its_details() {
     assert_eq!(codec::retry_delay(&patience()), Some(Duration::from_millis(1_500)));
     assert_eq!(codec::retry_delay(b""), None);
+    let years = asking_for(prost_types::Duration { seconds: i64::MAX, nanos: 0 });
+    assert_eq!(codec::retry_delay(&years), Some(Duration::from_secs(30)), "who asks for years is not the gateway");
 }
 
 #[test]

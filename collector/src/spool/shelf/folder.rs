@@ -1,6 +1,7 @@
 //! The files of a shelf: comes in blocks as bytes, goes out the same after any crash. Must not look into them.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -11,6 +12,9 @@ use std::{
 use bytes::Bytes;
 
 use crate::{making::Name, spool::dead::DeadLetters};
+
+/// Within the spool's.
+const FOLDER: &str = "siblings";
 
 const ENDING: &str = ".block";
 
@@ -27,7 +31,7 @@ impl Folder {
     /// # Errors
     /// The disk's.
     pub fn of(spool: &Path, limit: u64) -> io::Result<Self> {
-        let path = spool.join("siblings");
+        let path = spool.join(FOLDER);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
         File::open(spool)?.sync_all()?;
         let folder = Self { path, spool: spool.to_owned(), limit, held: AtomicU64::new(0) };
@@ -37,6 +41,18 @@ impl Folder {
         }
         folder.held.store(held, Ordering::Relaxed);
         Ok(folder)
+    }
+
+    /// Whether an earlier process has left any.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn has_blocks(spool: &Path) -> io::Result<bool> {
+        match fs::read_dir(spool.join(FOLDER)) {
+            Ok(mut entries) => Ok(entries.any(|entry| entry.is_ok_and(|entry| name_of(&entry.file_name()).is_some()))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Bytes of all blocks.
@@ -51,8 +67,7 @@ impl Folder {
     pub fn names(&self) -> io::Result<Vec<Name>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.path)? {
-            let file = entry?.file_name();
-            names.extend(file.to_str().and_then(|file| Name::of_token(file.strip_suffix(ENDING)?)));
+            names.extend(name_of(&entry?.file_name()));
         }
         names.sort_unstable();
         Ok(names)
@@ -100,15 +115,19 @@ impl Folder {
     ///
     /// # Errors
     /// The disk's, or there are too many letters.
-    pub fn bury(&self, name: Name, table: &str, reason: String) -> io::Result<()> {
+    pub fn bury(&self, name: Name, table: &str, reason: &str) -> io::Result<()> {
         let body = self.read(name)?;
-        DeadLetters::of(&self.spool).write_block(&name.token(), table, reason, &body)?;
+        DeadLetters::of(&self.spool).write_block(&name.token(), table, reason.to_owned(), &body)?;
         self.remove(name)
     }
 
     fn file(&self, name: Name) -> PathBuf {
         self.path.join(format!("{}{ENDING}", name.token()))
     }
+}
+
+fn name_of(file: &OsStr) -> Option<Name> {
+    Name::of_token(file.to_str()?.strip_suffix(ENDING)?)
 }
 
 /// In whole blocks of the usual file system, and one for what says where they are.

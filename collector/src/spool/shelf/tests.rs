@@ -78,6 +78,49 @@ async fn a_block_whose_answer_was_lost_is_not_there_twice() {
 }
 
 #[tokio::test]
+async fn a_block_that_is_damaged_gives_way_to_a_good_copy() {
+    let spool = tempfile::tempdir().unwrap();
+    let good = pack(&sealed(5), NAME);
+    let first = start(spool.path(), 1 << 20);
+    assert_eq!(first.hand(good.clone()).await, TAKEN);
+    first.end.abort();
+    drop(first.blocks);
+    let file = std::fs::read_dir(spool.path().join("siblings")).unwrap().next().unwrap().unwrap().path();
+    std::fs::write(&file, &good[..good.len() / 2]).unwrap();
+    let mut second = start(spool.path(), 1 << 20);
+    // It is known until it has been looked at, and then taken anew.
+    let block = timeout(SOON, async {
+        loop {
+            assert_eq!(second.hand(good.clone()).await, TAKEN);
+            if let Ok(block) = second.blocks.try_recv() {
+                return block;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(block.await.unwrap().rows, 5);
+    assert_eq!(std::fs::read(&file).unwrap(), good);
+}
+
+#[tokio::test]
+async fn what_is_stored_is_inserted_once_though_its_file_cannot_be_put_away() {
+    let spool = tempfile::tempdir().unwrap();
+    let mut shelf = start(spool.path(), 1 << 20);
+    assert_eq!(shelf.hand(pack(&sealed(5), NAME)).await, TAKEN);
+    let receipt = shelf.block().await.receipt.unwrap();
+    let file = std::fs::read_dir(spool.path().join("siblings")).unwrap().next().unwrap().unwrap().path();
+    // A folder in its place is nothing that can be removed as a file.
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    receipt.tell(Fate::Stored);
+    let beyond = PAUSE * 2;
+    assert!(timeout(beyond, shelf.blocks.recv()).await.is_err(), "it is not inserted again");
+    std::fs::remove_dir(&file).unwrap();
+    drop(shelf.handovers);
+    timeout(SOON, shelf.end).await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn without_room_a_sibling_is_sent_to_another() {
     let spool = tempfile::tempdir().unwrap();
     let shelf = start(spool.path(), 4096);

@@ -4,7 +4,10 @@
 //! blocks of half of it each, under names of their own; at the end a dead letter with a single record. A block is
 //! divided only after ClickHouse has said that it has stored nothing of it: an unknown outcome never comes here.
 
-use std::{ops::RangeInclusive, time::Instant};
+use std::{
+    ops::RangeInclusive,
+    time::{Duration, Instant},
+};
 
 use super::{Disk, Entry, Promised, Writer};
 use crate::{
@@ -15,6 +18,9 @@ use crate::{
         reader::Reader,
     },
 };
+
+/// A person has to make room for letters, or the disk has to come back.
+const BURY_AGAIN: Duration = Duration::from_secs(10);
 
 impl<D: Disk> Writer<D> {
     pub(super) fn refused(&mut self, making: Making, code: u32, promised: &mut Promised) {
@@ -46,14 +52,24 @@ impl<D: Disk> Writer<D> {
         }
     }
 
-    /// A whole delivery, whose sender takes it for stored.
+    /// A whole delivery, whose sender takes it for stored. To look for one costs a part of a segment, so where letters
+    /// cannot be written none is looked for in vain.
     pub(super) fn bury(&mut self, seq: Seq, reason: String, promised: &mut Promised) {
+        if !self.may_bury() {
+            return self.unburied.push((seq, reason));
+        }
         let is_written = self.kept(seq).is_some_and(|kept| self.write_letter(&kept, Part::Whole, None, &reason));
         if is_written {
+            self.bury_again = None;
             promised.passed(seq);
         } else {
+            self.bury_again = Some(Instant::now() + BURY_AGAIN);
             self.unburied.push((seq, reason));
         }
+    }
+
+    pub(super) fn may_bury(&self) -> bool {
+        self.bury_again.is_none_or(|again| Instant::now() >= again)
     }
 
     fn divide(
