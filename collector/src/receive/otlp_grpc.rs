@@ -5,7 +5,7 @@
 //! buffer, admits it to the budget while it is read, and gives the answers OTLP asks for: a server library in
 //! between answers an oversized message with a code that OTLP's senders repeat for ever.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -62,8 +62,10 @@ impl Grpc {
     /// Answers one request, and says who does.
     pub async fn serve(self, request: Request<Incoming>) -> Response<Answer> {
         let keeper = self.keeper.and_then(|keeper| HeaderValue::from_str(&keeper.text()).ok());
+        let begun = Instant::now();
         let mut answer = self.answer(request).await;
-        if let Some(keeper) = keeper {
+        // After the longest wait "retry" does not mean that it is not here: that word is nobody's.
+        if let Some(keeper) = keeper.filter(|_| begun.elapsed() < LONGEST_WAIT) {
             answer.headers_mut().insert(KEEPER_HEADER, keeper);
         }
         answer
