@@ -45,9 +45,9 @@ pub enum Error {
 
 /// One child write makes several events within a few milliseconds; they are one wake.
 const DEBOUNCE: Duration = Duration::from_millis(20);
-/// Reconciles at once. Each sends what may go out together at once, up to ten requests: four keep an API server of two
+/// Reconciles at once. Each sends what may go out together at once, up to eight requests: two keep an API server of two
 /// processors busy, and more only wait in it, each for all the others.
-const CONCURRENCY: u16 = 4;
+const CONCURRENCY: u16 = 2;
 
 /// # Errors
 /// Whatever keeps the operator from its work for good; the process should end and be started again.
