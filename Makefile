@@ -48,7 +48,7 @@ prepare: target/cluster engines sdk ## install what this machine lacks
 engines: ## get the ClickHouse server once
 	cargo run --quiet --locked -p tests --bin clickhouse -- fetch
 
-sdk: target/senders/python/installed target/senders/node/installed target/senders/java/installed target/senders/telemetrygen target/senders/fluent target/senders/otelcol/otelcol target/senders/browser ## get the real senders once: SDKs, telemetrygen, an OpenTelemetry Collector, a browser
+sdk: target/senders/python/installed target/senders/node/installed target/senders/java/installed target/senders/telemetrygen target/senders/fluent target/senders/rsyslog/installed target/senders/otelcol/otelcol target/senders/browser ## get the real senders once: SDKs, telemetrygen, an OpenTelemetry Collector, a browser
 
 peers: target/peers/otelcol/otelcol target/peers/rotel/installed ## build and get the collectors ours is compared with, once
 
@@ -121,6 +121,14 @@ target/senders/telemetrygen: tests/senders/telemetrygen.version
 
 target/senders/fluent: tests/senders/fluent/go.mod tests/senders/fluent/go.sum tests/senders/fluent/main.go
 	CGO_ENABLED=0 go build -C tests/senders/fluent -o $(CURDIR)/$@ .
+
+# Unpacked and not installed: a package that is installed starts its daemon.
+RSYSLOG := rsyslog libestr0 libfastjson4
+target/senders/rsyslog/installed:
+	rm -rf target/senders/rsyslog && mkdir -p target/senders/rsyslog/packages
+	cd target/senders/rsyslog/packages && { apt-get download --quiet=2 $(RSYSLOG) || { apt-get update --quiet=2 && apt-get download --quiet=2 $(RSYSLOG); }; }
+	for package in target/senders/rsyslog/packages/*.deb; do dpkg --extract $$package target/senders/rsyslog; done
+	touch $@
 
 target/senders/otelcol/otelcol: tests/senders/otelcol.build.yaml
 	go run go.opentelemetry.io/collector/cmd/builder@v0.149.0 --config $<

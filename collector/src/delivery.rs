@@ -51,6 +51,8 @@ pub enum Transport {
     Http,
     /// Made here, of what Fluent's senders say.
     Fluent,
+    /// Made here, of what syslog's senders say.
+    Syslog,
     /// Made here, of what a file holds.
     File,
     /// Made here, of what was measured.
@@ -65,6 +67,7 @@ impl Transport {
             Self::Grpc => "grpc",
             Self::Http => "http",
             Self::Fluent => "fluent",
+            Self::Syslog => "syslog",
             Self::File => "file",
             Self::Scrape => "scrape",
             Self::Watch => "watch",

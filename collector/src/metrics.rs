@@ -382,7 +382,11 @@ const fn outcome_name(outcome: &Outcome) -> &'static str {
 }
 
 fn receiver(transport: Transport) -> Receiver {
-    let receiver = if transport == Transport::Fluent { "fluentforward" } else { "otlp" };
+    let receiver = match transport {
+        Transport::Fluent => "fluentforward",
+        Transport::Syslog => "syslog",
+        _ => "otlp",
+    };
     Receiver { receiver, transport: transport.as_str() }
 }
 

@@ -1,6 +1,6 @@
 //! Sockets, files and watches to deliveries, and outcomes back to senders.
 //!
-//! Comes in: OTLP requests, Fluent's messages, the log files of a node, and what happens in the cluster. Goes out: one
+//! Comes in: OTLP requests, messages of Fluent and of syslog, the log files of a node, and what happens in the cluster. Goes out: one
 //! [`Delivery`] each, and to the sender the answer its protocol has for the outcome. A body is admitted to the budget while it is read, so that what this process holds
 //! never passes it. Must not decide anything about rows.
 
@@ -51,6 +51,7 @@ pub mod scrape;
 mod shares;
 mod status;
 pub mod stream;
+pub mod syslog;
 pub mod tls;
 mod writer;
 

@@ -33,7 +33,7 @@ pub use container_logs::{ContainerLogs, Namespaces, StartAt};
 pub use host_metrics::HostMetrics;
 pub use kubelet_metrics::KubeletMetrics;
 pub use kubernetes::{Kubernetes, KubernetesApi, KubernetesAttributes, Lease, LeaseOwner};
-pub use receivers::{Auth, Cors, FluentForward, Oidc, Otlp, Receivers, Tls};
+pub use receivers::{Auth, Cors, FluentForward, Oidc, Otlp, Receivers, Syslog, Tls};
 pub use schema::Schema;
 pub use spool::Spool;
 

@@ -24,6 +24,7 @@ mod reference;
 mod scaling;
 mod spool;
 mod status;
+mod syslog;
 mod workload;
 
 pub use agent::{Agent, ContainerLogs, Forward, HostMetrics, KubeletMetrics};
@@ -40,6 +41,7 @@ pub use reference::{Authority, Certificate, ClientTls, SecretKey};
 pub use scaling::Autoscaling;
 pub use spool::{AgentSpool, Siblings, Spool, VolumeClaim};
 pub use status::{ClickHouseStatus, Endpoints, RoleStatus, Status, condition};
+pub use syslog::Syslog;
 pub use workload::{DisruptionBudget, PodSettings, Service, ServiceType, UpdateStrategy};
 
 /// Collects logs, metrics and traces over OTLP and stores them in ClickHouse, for ClickStack.

@@ -166,6 +166,8 @@ pub struct Ports {
     pub http: u16,
     /// None: the receiver is off.
     pub fluent_forward: Option<u16>,
+    /// TCP, and UDP where it speaks no TLS.
+    pub syslog: Option<u16>,
 }
 
 /// Keys of an object as files. Values never come this far.
@@ -214,11 +216,13 @@ impl Ports {
     pub const HTTP: u16 = 4318;
     /// That of ClickStack's own collector.
     pub const FLUENT_FORWARD: u16 = 24225;
+    pub const SYSLOG: u16 = 5140;
 
     /// Each with what it is called in the spec.
     pub fn all(&self) -> impl Iterator<Item = (&'static str, u16)> {
         let fluent = self.fluent_forward.map(|port| ("fluentForward.port", port));
-        [("otlp.grpc.port", self.grpc), ("otlp.http.port", self.http)].into_iter().chain(fluent)
+        let syslog = self.syslog.map(|port| ("syslog.port", port));
+        [("otlp.grpc.port", self.grpc), ("otlp.http.port", self.http)].into_iter().chain(fluent).chain(syslog)
     }
 }
 
@@ -237,6 +241,11 @@ impl Pod {
 
     pub fn asks_api_server(&self) -> bool {
         self.config.kubernetes.as_ref().is_some_and(|asked| asked.attributes.is_some() || asked.lease.is_some())
+    }
+
+    /// Whether syslog is taken over UDP.
+    pub fn takes_datagrams(&self) -> bool {
+        self.config.receivers.syslog.as_ref().is_some_and(|syslog| syslog.tls.is_none())
     }
 
     pub fn asks_kubelet(&self) -> bool {

@@ -87,6 +87,7 @@ pub fn references(spec: &ClickStackCollectorSpec) -> Vec<Reference> {
         of_role.forward_to(gateway.forward_to.as_ref());
         of_role.receiver(gateway.otlp.as_ref(), gateway.auth.as_ref());
         of_role.fluent_forward(gateway.fluent_forward.as_ref());
+        of_role.server(gateway.syslog.as_ref().and_then(|syslog| syslog.tls.as_ref()));
         of_role.client(siblings_tls(spec, gateway));
         pod::collect(&mut of_role, &gateway.pod);
     }
@@ -94,6 +95,7 @@ pub fn references(spec: &ClickStackCollectorSpec) -> Vec<Reference> {
         let mut of_role = Collect { role: Role::Agent, found: &mut found };
         of_role.receiver(agent.otlp.as_ref(), agent.auth.as_ref());
         of_role.fluent_forward(agent.fluent_forward.as_ref());
+        of_role.server(agent.syslog.as_ref().and_then(|syslog| syslog.tls.as_ref()));
         of_role.client(agent.forward.as_ref().and_then(|forward| forward.tls.as_ref()));
         if let Some(token) = shown_token(spec) {
             of_role.secret(&token.secret_name, &[&token.key]);

@@ -170,11 +170,12 @@ fn role_status(name: &str, seen: &Observed) -> RoleStatus {
 fn endpoints(input: &Input<'_>, pod: &plan::Pod) -> Endpoints {
     let host = names::host(&names::role(input.name, Role::Gateway), input.namespace);
     let scheme = if pod.config.receivers.otlp.tls.is_some() { "https" } else { "http" };
-    let plan::Ports { grpc, http, fluent_forward } = pod.ports;
+    let plan::Ports { grpc, http, fluent_forward, syslog } = pod.ports;
     Endpoints {
         grpc: format!("{host}:{grpc}"),
         http: format!("{scheme}://{host}:{http}"),
         fluent_forward: fluent_forward.map(|port| format!("{host}:{port}")),
+        syslog: syslog.map(|port| format!("{host}:{port}")),
     }
 }
 

@@ -6,7 +6,7 @@
 use crds::{
     config::Role,
     problem::Problem,
-    v1alpha1::{ClickStackCollector, Cluster, FluentForward, Otlp, PodSettings},
+    v1alpha1::{ClickStackCollector, Cluster, FluentForward, Otlp, PodSettings, Syslog},
 };
 use kube::{Resource as _, ResourceExt as _};
 
@@ -82,7 +82,12 @@ fn plan(resource: &ClickStackCollector, wanted: &[Reference], found: &Found, def
             }),
             spool: gateway.spool.as_ref().map(spool::of_pod),
             disruption_budget: rollout::budget(gateway.disruption_budget.as_ref()),
-            pod: pod(Role::Gateway, files, ports(gateway.otlp.as_ref(), gateway.fluent_forward.as_ref()), &gateway.pod),
+            pod: pod(
+                Role::Gateway,
+                files,
+                ports(gateway.otlp.as_ref(), gateway.fluent_forward.as_ref(), gateway.syslog.as_ref()),
+                &gateway.pod,
+            ),
         }
     });
     let agent = spec.agent.as_ref().map(|agent| {
@@ -90,13 +95,21 @@ fn plan(resource: &ClickStackCollector, wanted: &[Reference], found: &Found, def
         plan::Agent {
             host_port: agent.host_port,
             rollout: rollout::of_agents(agent.update_strategy.as_ref()),
-            pod: pod(Role::Agent, files, ports(agent.otlp.as_ref(), agent.fluent_forward.as_ref()), &agent.pod),
+            pod: pod(
+                Role::Agent,
+                files,
+                ports(agent.otlp.as_ref(), agent.fluent_forward.as_ref(), agent.syslog.as_ref()),
+                &agent.pod,
+            ),
         }
     });
     let owner = resource.controller_owner_ref(&()).unwrap_or_default();
     let cluster = spec.cluster.as_ref().map(|cluster| {
         let files = collector::cluster(&name, &namespace, &owner, spec, cluster);
-        plan::Cluster { replicas: cluster.replicas, pod: pod(Role::Cluster, files, ports(None, None), &cluster.pod()) }
+        plan::Cluster {
+            replicas: cluster.replicas,
+            pod: pod(Role::Cluster, files, ports(None, None, None), &cluster.pod()),
+        }
     });
     let network_policy = spec.network_policy.clone().map(|wanted| plan::NetworkPolicy {
         senders: wanted.senders,
@@ -115,13 +128,14 @@ fn plan(resource: &ClickStackCollector, wanted: &[Reference], found: &Found, def
     }
 }
 
-fn ports(otlp: Option<&Otlp>, fluent: Option<&FluentForward>) -> plan::Ports {
+fn ports(otlp: Option<&Otlp>, fluent: Option<&FluentForward>, syslog: Option<&Syslog>) -> plan::Ports {
     let grpc = otlp.and_then(|otlp| otlp.grpc.as_ref()).and_then(|grpc| grpc.port);
     let http = otlp.and_then(|otlp| otlp.http.as_ref()).and_then(|http| http.port);
     plan::Ports {
         grpc: grpc.unwrap_or(plan::Ports::GRPC),
         http: http.unwrap_or(plan::Ports::HTTP),
         fluent_forward: fluent.map(|fluent| fluent.port.unwrap_or(plan::Ports::FLUENT_FORWARD)),
+        syslog: syslog.map(|syslog| syslog.port.unwrap_or(plan::Ports::SYSLOG)),
     }
 }
 

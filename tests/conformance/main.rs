@@ -26,4 +26,5 @@ mod schema;
 mod senders;
 mod sent_again;
 mod spool;
+mod syslog;
 mod tls;

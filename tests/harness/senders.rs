@@ -14,6 +14,7 @@ pub mod clickstack;
 pub mod fluent;
 pub mod relay;
 pub mod rows;
+pub mod syslog;
 pub mod telemetrygen;
 
 /// All that an SDK can send.

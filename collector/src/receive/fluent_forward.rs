@@ -18,7 +18,7 @@ use super::{
     files::{self, FilesError},
     inflate::{Encoding, InflateError},
     listener::HEADER_TIMEOUT,
-    stream::{Batches, Closed, Connection, Metrics, Owed, Protocol, Socket},
+    stream::{Batches, Closed, Connection, Metrics, Name, Owed, Protocol, Socket},
 };
 use crate::delivery::Transport;
 
@@ -113,8 +113,7 @@ struct Fluent {
 }
 
 impl Protocol for Fluent {
-    const NAME: &'static str = "fluentforward";
-    const TRANSPORT: Transport = Transport::Fluent;
+    const NAME: Name = Name { receiver: "fluentforward", transport: Transport::Fluent };
 
     async fn greet(&mut self, socket: &mut Socket, buffer: &mut BytesMut) -> Result<(), Closed> {
         let Some(key) = &self.key else { return Ok(()) };
@@ -123,7 +122,7 @@ impl Protocol for Fluent {
         greeted.await.unwrap_or(Err(Closed::Unauthenticated))
     }
 
-    fn whole(&mut self, bytes: &[u8]) -> Result<Option<usize>, Closed> {
+    fn whole(&mut self, bytes: &[u8], _is_all: bool) -> Result<Option<usize>, Closed> {
         Ok(self.framing.whole(bytes)?)
     }
 
@@ -147,11 +146,11 @@ impl Protocol for Fluent {
                     Some(Err(InflateError::NoRoom)) => return Err(Closed::Budget),
                     // Sent again it would be no better.
                     Some(Err(error)) => {
-                        batches.refuse(Self::TRANSPORT, error.into());
+                        batches.refuse(Self::NAME.transport, error.into());
                         Vec::new()
                     }
                     None => {
-                        batches.refuse(Self::TRANSPORT, Refused::Malformed);
+                        batches.refuse(Self::NAME.transport, Refused::Malformed);
                         Vec::new()
                     }
                 }

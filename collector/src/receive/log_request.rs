@@ -91,6 +91,12 @@ impl Record<'_> {
         self.0.fixed64(11, observed);
     }
 
+    pub(super) fn severity(&mut self, number: u8, text: &str) -> Result<(), Full> {
+        self.0.key(2, WireType::Varint);
+        self.0.varint(number.into());
+        self.0.delimited(3, text.as_bytes())
+    }
+
     pub(super) fn body<E: From<Full>>(
         &mut self,
         fill: impl FnOnce(&mut AnyValue<'_>) -> Result<(), E>,

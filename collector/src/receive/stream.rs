@@ -21,10 +21,12 @@ use super::{
 mod batches;
 mod connection;
 mod metrics;
+mod outgoing;
 
 pub(super) use batches::Batches;
-pub(super) use connection::{Closed, Connection, Owed, Protocol};
+pub(super) use connection::{Closed, Connection, Owed, Protocol, now};
 pub use metrics::Metrics;
+pub(super) use outgoing::{Name, Outgoing};
 
 /// Connections at once of one protocol; above it new ones wait in the kernel's queue. Senders keep theirs: there are as
 /// many as senders. At rest one costs its buffer of 16 KiB.

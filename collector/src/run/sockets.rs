@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use crds::config::FluentForward;
+use crds::config::{self, FluentForward};
 use prometheus_client::registry::Registry;
 use tokio::{
+    net::UdpSocket,
     sync::{mpsc, watch},
     task::JoinSet,
 };
@@ -24,6 +25,7 @@ use crate::{
         otlp_grpc::Grpc,
         otlp_http::Http,
         stream,
+        syslog::Syslog,
         tls::Tls,
     },
     role::is_sent_to,
@@ -67,7 +69,7 @@ pub(super) async fn start_sockets(
         .with_context(|| format!("cannot listen on receivers.otlp.http {}", otlp.http))?;
     let guard = Guard::new(&otlp.auth, settings.sender_token.as_ref().and_then(Secret::text))?;
     let tls = otlp.tls.as_ref().map(Tls::new).transpose().context("receivers.otlp.tls")?;
-    let fluent = intake.clone();
+    let streamed = intake.clone();
     let grpc = Grpc { intake: intake.clone(), guard: guard.clone(), handovers, keeper };
     let http = Http { intake, guard, cors: Cors::new(&otlp.cors) };
     let mut sockets = JoinSet::new();
@@ -83,9 +85,32 @@ pub(super) async fn start_sockets(
     };
     sockets.spawn(listener::serve(http_socket, tls, serve, draining.clone()));
     if let Some(config) = &settings.config.receivers.fluent_forward {
-        sockets.spawn(fluent_forward(settings, config, fluent, streams, draining).await?);
+        let receiving = fluent_forward(settings, config, streamed.clone(), Arc::clone(&streams), draining.clone());
+        sockets.spawn(receiving.await?);
+    }
+    if let Some(config) = &settings.config.receivers.syslog {
+        let syslog = Syslog { intake: streamed, metrics: streams };
+        start_syslog(config, syslog, &draining, &mut sockets).await?;
     }
     Ok(sockets)
+}
+
+async fn start_syslog(
+    config: &config::Syslog,
+    syslog: Syslog,
+    draining: &watch::Receiver<bool>,
+    sockets: &mut JoinSet<()>,
+) -> Result<()> {
+    let cannot = || format!("cannot listen on receivers.syslog.address {}", config.address);
+    let tls = config.tls.as_ref().map(Tls::new).transpose().context("receivers.syslog.tls")?;
+    let socket = listener::bind(config.address).await.with_context(cannot)?;
+    if tls.is_none() {
+        let socket = UdpSocket::bind(config.address).await.with_context(cannot)?;
+        sockets.spawn(syslog.clone().receive(socket, draining.clone()));
+    }
+    let serve = move |socket, peer, stopping| syslog.clone().serve(socket, peer, stopping);
+    sockets.spawn(stream::serve(socket, tls, serve, draining.clone()));
+    Ok(())
 }
 
 async fn fluent_forward(

@@ -326,6 +326,7 @@ const fn transport_code(transport: Transport) -> u8 {
         Transport::Scrape => 4,
         Transport::Watch => 5,
         Transport::Fluent => 6,
+        Transport::Syslog => 7,
     }
 }
 
@@ -337,6 +338,7 @@ const fn read_transport(code: u8) -> Option<Transport> {
         4 => Some(Transport::Scrape),
         5 => Some(Transport::Watch),
         6 => Some(Transport::Fluent),
+        7 => Some(Transport::Syslog),
         _ => None,
     }
 }

@@ -20,6 +20,9 @@ pub struct Receivers {
     /// Fluentd, Fluent Bit and what speaks as they do. Absent: they are not listened to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fluent_forward: Option<FluentForward>,
+    /// Hosts and devices that speak syslog. Absent: they are not listened to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub syslog: Option<Syslog>,
     /// The logs of the node's containers. Absent: none. Only an agent reads them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container_logs: Option<ContainerLogs>,
@@ -67,6 +70,17 @@ pub struct FluentForward {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shared_key_file: Option<String>,
     /// Absent: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+}
+
+/// Syslog, <https://www.rfc-editor.org/rfc/rfc5424> and <https://www.rfc-editor.org/rfc/rfc3164>.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Syslog {
+    /// Listening address, TCP and UDP.
+    pub address: SocketAddr,
+    /// Over TCP. Present: UDP, which has none, is not listened to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
 }
@@ -140,6 +154,13 @@ impl Default for FluentForward {
     /// The port of ClickStack's own collector, which is not Fluent's own.
     fn default() -> Self {
         Self { address: any_address(24225), shared_key_file: None, tls: None }
+    }
+}
+
+impl Default for Syslog {
+    /// Not syslog's own port, 514, which is root's.
+    fn default() -> Self {
+        Self { address: any_address(5140), tls: None }
     }
 }
 

@@ -254,5 +254,7 @@ fn a_second_door_needs_a_port_of_its_own_and_a_lock_where_the_first_has_one() {
     ] {
         assert_eq!(fields(&config(auth, fluent).unwrap()), wrong, "{auth} {fluent}");
     }
+    let both = "role: gateway\nclickhouse: {endpoint: 'http://c:8123'}\nreceivers: {fluentForward: {}, syslog: {address: '0.0.0.0:24225'}}";
+    assert_eq!(fields(&CollectorConfig::from_yaml(both).unwrap()), ["receivers.syslog.address"]);
     assert_eq!(config("{}", "{}").unwrap().receivers.fluent_forward.unwrap().address.port(), 24225);
 }

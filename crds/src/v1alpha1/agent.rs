@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AgentSpool, Auth, Authority, ClientTls, FluentForward, Otlp, PodSettings, UpdateStrategy};
+use super::{AgentSpool, Auth, Authority, ClientTls, FluentForward, Otlp, PodSettings, Syslog, UpdateStrategy};
 use crate::{
     config::{KubernetesAttributes, Limits, Namespaces, Shutdown, StartAt},
     quantity::{ByteSize, Duration},
@@ -13,7 +13,7 @@ use crate::{
 #[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Agent {
-    /// Also listen on ports 4317 and 4318 of the node itself, and on that of fluentForward where it is on.
+    /// Also listen on ports 4317 and 4318 of the node itself, and on those of fluentForward and syslog where they are on.
     #[serde(default = "yes")]
     pub host_port: bool,
     /// What is taken over OTLP.
@@ -22,6 +22,9 @@ pub struct Agent {
     /// What Fluentd and Fluent Bit send. Present: on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fluent_forward: Option<FluentForward>,
+    /// What speaks syslog. Present: on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syslog: Option<Syslog>,
     /// Who may send over OTLP. Absent: everybody who reaches the ports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,

@@ -4,7 +4,8 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Auth, Autoscaling, DisruptionBudget, FluentForward, ForwardTo, Ingress, Otlp, PodSettings, Spool, UpdateStrategy,
+    Auth, Autoscaling, DisruptionBudget, FluentForward, ForwardTo, Ingress, Otlp, PodSettings, Spool, Syslog,
+    UpdateStrategy,
 };
 use crate::config::{Blocks, Limits, Shutdown};
 
@@ -36,6 +37,9 @@ pub struct Gateway {
     /// What Fluentd and Fluent Bit send. Present: on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fluent_forward: Option<FluentForward>,
+    /// What speaks syslog. Present: on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syslog: Option<Syslog>,
     /// Who may send over OTLP. Absent: everybody who reaches the ports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,

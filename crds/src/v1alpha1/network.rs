@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::native;
 
-/// One NetworkPolicy for each role. All is denied but: OTLP and Fluent in, from `senders` and from the resource's own collectors;
+/// One NetworkPolicy for each role. All is denied but: OTLP, Fluent and syslog in, from `senders` and from the resource's own collectors;
 /// probes and metrics in; out to DNS, for others to their gateways, for gateways to the ports of ClickHouse, and to the port of
 /// an OIDC issuer. It has an effect where the cluster's network enforces policies.
 #[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]

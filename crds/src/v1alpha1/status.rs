@@ -51,6 +51,9 @@ pub struct Endpoints {
     /// Fluent's forward protocol, where it is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fluent_forward: Option<String>,
+    /// Syslog, where it is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syslog: Option<String>,
 }
 
 /// What the gateways tell of ClickHouse.

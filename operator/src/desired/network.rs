@@ -48,17 +48,21 @@ fn senders(plan: &Plan, role: Role, wanted: &plan::NetworkPolicy) -> NetworkPoli
         let own = own.chain(has_siblings(plan).then_some(Role::Gateway));
         from.extend(own.map(|role| peer(plan, role)));
     }
-    let fluent = plan.pod(role).and_then(|pod| pod.ports.fluent_forward).map(|_| pod::FLUENT_FORWARD.1);
-    let ports = ports_in([pod::OTLP_GRPC.1, pod::OTLP_HTTP.1].into_iter().chain(fluent));
-    NetworkPolicyIngressRule { from: (!from.is_empty()).then_some(from), ..ports }
+    let wanted = plan.pod(role);
+    let fluent = wanted.and_then(|pod| pod.ports.fluent_forward).map(|_| pod::FLUENT_FORWARD.1);
+    let syslog = wanted.and_then(|pod| pod.ports.syslog).map(|_| pod::SYSLOG_TCP.1);
+    let streams = [pod::OTLP_GRPC.1, pod::OTLP_HTTP.1].into_iter().chain(fluent).chain(syslog);
+    let mut ports: Vec<_> = streams.map(|number| port("TCP", number)).collect();
+    ports.extend(wanted.filter(|pod| pod.takes_datagrams()).map(|_| port("UDP", pod::SYSLOG_UDP.1)));
+    NetworkPolicyIngressRule { from: (!from.is_empty()).then_some(from), ports: Some(ports) }
 }
 
 fn has_siblings(plan: &Plan) -> bool {
     plan.pod(Role::Gateway).and_then(|pod| pod.config.spool.as_ref()).is_some_and(|spool| spool.siblings.is_some())
 }
 
-fn ports_in(numbers: impl IntoIterator<Item = u16>) -> NetworkPolicyIngressRule {
-    let ports = numbers.into_iter().map(|number| port("TCP", number)).collect();
+fn ports_in(numbers: [u16; 2]) -> NetworkPolicyIngressRule {
+    let ports = numbers.map(|number| port("TCP", number)).into();
     NetworkPolicyIngressRule { ports: Some(ports), from: None }
 }
 

@@ -29,6 +29,8 @@ pub(super) use mounts::SPOOL;
 pub(super) const OTLP_GRPC: (&str, u16) = ("otlp-grpc", plan::Ports::GRPC);
 pub(super) const OTLP_HTTP: (&str, u16) = ("otlp-http", plan::Ports::HTTP);
 pub(super) const FLUENT_FORWARD: (&str, u16) = ("fluent-forward", plan::Ports::FLUENT_FORWARD);
+pub(super) const SYSLOG_TCP: (&str, u16) = ("syslog-tcp", plan::Ports::SYSLOG);
+pub(super) const SYSLOG_UDP: (&str, u16) = ("syslog-udp", plan::Ports::SYSLOG);
 pub(super) const HEALTH: (&str, u16) = ("health", 13133);
 pub(super) const METRICS: (&str, u16) = ("metrics", 8888);
 /// The name of the container.
@@ -157,14 +159,18 @@ fn ports(shape: &Shape<'_>) -> Vec<ContainerPort> {
         protocol: Some("TCP".to_owned()),
         ..ContainerPort::default()
     };
+    let udp = |port: ContainerPort| ContainerPort { protocol: Some("UDP".to_owned()), ..port };
     let on_host = |number: u16| shape.host_port.then_some(number);
-    let plan::Ports { grpc, http, fluent_forward } = shape.pod.ports;
+    let plan::Ports { grpc, http, fluent_forward, syslog } = shape.pod.ports;
     let mut ports = vec![port(HEALTH, None), port(METRICS, None)];
     // Nobody sends to the role cluster.
     if shape.role != Role::Cluster {
         let fluent = fluent_forward.map(|number| port(FLUENT_FORWARD, on_host(number)));
         let otlp = [port(OTLP_GRPC, on_host(grpc)), port(OTLP_HTTP, on_host(http))];
-        ports.splice(0..0, otlp.into_iter().chain(fluent));
+        let stream = syslog.map(|number| port(SYSLOG_TCP, on_host(number)));
+        let datagrams = syslog.filter(|_| shape.pod.takes_datagrams());
+        let datagrams = datagrams.map(|number| udp(port(SYSLOG_UDP, on_host(number))));
+        ports.splice(0..0, otlp.into_iter().chain(fluent).chain(stream).chain(datagrams));
     }
     ports
 }

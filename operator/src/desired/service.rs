@@ -58,7 +58,12 @@ fn spec(plan: &Plan, role: Role, ports: Vec<ServicePort>) -> ServiceSpec {
 
 fn receivers(pod: &plan::Pod) -> Vec<ServicePort> {
     let fluent = pod.ports.fluent_forward.map(|number| port(pod::FLUENT_FORWARD.0, number));
-    [grpc(pod, pod.ports.grpc), port(pod::OTLP_HTTP.0, pod.ports.http)].into_iter().chain(fluent).collect()
+    let stream = pod.ports.syslog.map(|number| port(pod::SYSLOG_TCP.0, number));
+    let datagrams = pod.ports.syslog.filter(|_| pod.takes_datagrams());
+    let datagrams =
+        datagrams.map(|number| ServicePort { protocol: Some("UDP".to_owned()), ..port(pod::SYSLOG_UDP.0, number) });
+    let otlp = [grpc(pod, pod.ports.grpc), port(pod::OTLP_HTTP.0, pod.ports.http)];
+    otlp.into_iter().chain(fluent).chain(stream).chain(datagrams).collect()
 }
 
 /// Behind a headless Service a port is that of the pods.

@@ -5,7 +5,7 @@ use crds::{
     config::{self, CollectorConfig, Role},
     v1alpha1::{
         Agent, Auth, Authority, ClickHouse, ClickStackCollectorSpec, ClientTls, Cluster, ClusterMetrics, ContainerLogs,
-        FluentForward, Forward, ForwardTo, Gateway, HostMetrics, KubeletMetrics, Otlp, Tls,
+        FluentForward, Forward, ForwardTo, Gateway, HostMetrics, KubeletMetrics, Otlp, Syslog, Tls,
     },
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -42,6 +42,7 @@ pub(super) fn gateway(name: &str, namespace: &str, spec: &ClickStackCollectorSpe
         forward: gateway.forward_to.as_ref().map(|wanted| forward_to(wanted, &mut mounts)),
         receivers: config::Receivers {
             fluent_forward: gateway.fluent_forward.as_ref().map(|fluent| fluent_forward(fluent, &mut mounts)),
+            syslog: gateway.syslog.as_ref().map(|wanted| syslog(wanted, &mut mounts)),
             ..receivers(gateway.otlp.as_ref(), gateway.auth.as_ref(), &mut mounts)
         },
         blocks: gateway.blocks.unwrap_or_default(),
@@ -102,6 +103,7 @@ pub(super) fn agent(name: &str, namespace: &str, spec: &ClickStackCollectorSpec,
     let kubelet_metrics = agent.kubelet_metrics.as_ref().map(|kubelet| kubelet_metrics(kubelet, &mut mounts));
     let logs = container_logs.iter().flat_map(|logs| log_folders(name, namespace, logs));
     let fluent_forward = agent.fluent_forward.as_ref().map(|fluent| fluent_forward(fluent, &mut mounts));
+    let syslog = agent.syslog.as_ref().map(|wanted| syslog(wanted, &mut mounts));
     let spool = agent.spool.as_ref().map(|wanted| spool::of_collector(wanted.size, wanted.max_age, None));
     let spool_folder = spool.iter().map(|spool| spool::node_folder(name, namespace, spool));
     let node_folders = logs.chain(host_metrics.iter().map(root_folder)).chain(spool_folder).collect();
@@ -109,6 +111,7 @@ pub(super) fn agent(name: &str, namespace: &str, spec: &ClickStackCollectorSpec,
         forward: Some(forward),
         receivers: config::Receivers {
             fluent_forward,
+            syslog,
             container_logs,
             host_metrics,
             kubelet_metrics,
@@ -284,6 +287,11 @@ fn fluent_forward(wanted: &FluentForward, mounts: &mut Mounts) -> config::Fluent
         tls: wanted.tls.as_ref().map(|tls| server_tls("fluent-", tls, mounts)),
         ..config::FluentForward::default()
     }
+}
+
+fn syslog(wanted: &Syslog, mounts: &mut Mounts) -> config::Syslog {
+    let tls = wanted.tls.as_ref().map(|tls| server_tls("syslog-", tls, mounts));
+    config::Syslog { tls, ..config::Syslog::default() }
 }
 
 /// `receiver` begins the volumes' names.

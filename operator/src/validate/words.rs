@@ -3,7 +3,7 @@
 use crds::{config::Role, problem::Problem};
 
 /// Fields of the file that stand elsewhere in the spec; the first that fits is taken.
-const MOVED: [(&str, &str); 22] = [
+const MOVED: [(&str, &str); 23] = [
     ("forward.tls.caFile", "{forward}.tls.ca"),
     ("forward.tls.certFile", "{forward}.tls.clientCertificate"),
     ("forward", "{forward}"),
@@ -14,6 +14,7 @@ const MOVED: [(&str, &str); 22] = [
     ("clickhouse", "clickhouse"),
     ("receivers.fluentForward.sharedKeyFile", "{role}.fluentForward.sharedKey"),
     ("receivers.fluentForward", "{role}.fluentForward"),
+    ("receivers.syslog", "{role}.syslog"),
     ("receivers.otlp.cors", "{role}.otlp.http.cors"),
     ("receivers.otlp.auth.tokenFiles", "{role}.auth.tokens"),
     ("receivers.otlp.auth", "{role}.auth"),

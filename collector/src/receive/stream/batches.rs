@@ -43,7 +43,7 @@ pub(super) struct Batch {
 /// Requests that grow, and those that wait to be sent.
 #[derive(Debug)]
 pub(in crate::receive) struct Batches {
-    pub(super) intake: Intake,
+    pub(in crate::receive) intake: Intake,
     permit: Permit,
     open: Batch,
     ready: VecDeque<Batch>,
@@ -85,7 +85,7 @@ impl Batches {
     }
 
     /// Makes room for so many bytes that are read, and for what will come of them, or gives back what is not needed.
-    pub(super) fn hold(&mut self, read: usize) -> bool {
+    pub(in crate::receive) fn hold(&mut self, read: usize) -> bool {
         self.read = read;
         let needed = 2 * read + self.size();
         if needed == 0 || self.permit.bytes() > needed + SLACK {

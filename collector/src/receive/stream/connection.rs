@@ -1,8 +1,7 @@
 //! One connection: its messages to requests, and words back once they are stored.
 //!
-//! Comes in: bytes of a protocol whose messages follow each other. Goes out: requests, several at once; to a sender that
-//! asks, what it is owed, and to one that is to send again the end of its connection. What nobody asks about is sent
-//! until it is answered for: its sender has forgotten it. Must not read on while what was read has no way out, so that a
+//! Comes in: bytes of a protocol whose messages follow each other. Goes out: records; to a sender that asks, what it is
+//! owed, and to one that is to send again the end of its connection. Must not read on while what was read has no way out, so that a
 //! sender waits instead of this process's memory.
 
 use std::{
@@ -17,28 +16,18 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::watch,
-    task::JoinSet,
     time::Instant,
 };
 
-use super::{
-    Batches, Metrics, Socket,
-    batches::{Batch, PIECE},
-};
+use super::{Batches, Metrics, Name, Outgoing, Socket};
 use crate::{
     ack::{Answer, Outcome},
-    budget::Permit,
-    delivery::Transport,
     receive::{
         Intake,
         body::{FRAME_WITHIN, INLINE},
         listener::told_to,
     },
-    signal::Signal,
 };
-
-/// Requests of one connection that wait for their answer: sixteen megabytes a second where blocks take one.
-const IN_FLIGHT: usize = 16;
 
 /// Bytes read at once.
 const READ: usize = 16 << 10;
@@ -59,8 +48,7 @@ const WRITE_WITHIN: Duration = Duration::from_secs(10);
 
 /// How messages of a protocol are told apart and read.
 pub trait Protocol: Send + 'static {
-    const NAME: &'static str;
-    const TRANSPORT: Transport;
+    const NAME: Name;
 
     /// What comes before the messages, with what was read of them.
     fn greet(
@@ -71,11 +59,11 @@ pub trait Protocol: Send + 'static {
         std::future::ready(Ok(()))
     }
 
-    /// The length of the first message, once it is whole.
+    /// The length of the first message, once it is whole. `is_all`: nothing will come after these bytes.
     ///
     /// # Errors
     /// The bytes are none of this protocol.
-    fn whole(&mut self, bytes: &[u8]) -> Result<Option<usize>, Closed>;
+    fn whole(&mut self, bytes: &[u8], is_all: bool) -> Result<Option<usize>, Closed>;
 
     /// A message to records. `now` is in nanoseconds since the Unix epoch.
     ///
@@ -117,12 +105,12 @@ type Awaited = Pin<Box<dyn Future<Output = (Vec<u8>, Outcome)> + Send>>;
 pub struct Connection<P> {
     socket: Socket,
     protocol: P,
-    metrics: Arc<Metrics>,
     stopping: watch::Receiver<bool>,
-    batches: Batches,
+    outgoing: Outgoing,
     buffer: BytesMut,
-    in_flight: JoinSet<()>,
     owed: FuturesUnordered<Awaited>,
+    /// Its sender has said the last word.
+    has_ended: bool,
     /// Nothing more is read.
     is_ending: bool,
     /// Since when there is no room.
@@ -158,17 +146,16 @@ impl<P: Protocol> Connection<P> {
         metrics: Arc<Metrics>,
         stopping: watch::Receiver<bool>,
     ) {
-        let Some(batches) = Batches::new(intake) else { return };
-        metrics.opened(P::NAME);
+        let Some(outgoing) = Outgoing::new(P::NAME, intake, Arc::clone(&metrics), stopping.clone()) else { return };
+        metrics.opened(P::NAME.receiver);
         let mut connection = Self {
             socket,
             protocol,
-            metrics: Arc::clone(&metrics),
             stopping,
-            batches,
+            outgoing,
             buffer: BytesMut::new(),
-            in_flight: JoinSet::new(),
             owed: FuturesUnordered::new(),
+            has_ended: false,
             is_ending: false,
             starved: None,
             leaving: None,
@@ -183,23 +170,18 @@ impl<P: Protocol> Connection<P> {
             Ok(()) => connection.converse().await,
             Err(closed) => closed,
         };
-        tracing::debug!(receiver = P::NAME, reason = closed.as_str(), "connection ended");
-        let Self { mut in_flight, socket, .. } = connection;
+        tracing::debug!(receiver = P::NAME.receiver, reason = closed.as_str(), "connection ended");
+        let Self { outgoing, socket, .. } = connection;
         drop(socket);
         // What nobody sends again is not given up with its connection.
-        while in_flight.join_next().await.is_some() {}
-        metrics.closed(P::NAME, closed);
+        outgoing.finish().await;
+        metrics.closed(P::NAME.receiver, closed);
     }
 
     async fn converse(&mut self) -> Closed {
         loop {
             if let Err(closed) = self.step().await {
-                // What was taken before, and is not sent again, goes its way.
-                while let Some((batch, permit)) = self.batches.next() {
-                    if batch.is_kept {
-                        self.send(batch, permit);
-                    }
-                }
+                self.outgoing.launch_kept();
                 return closed;
             }
         }
@@ -207,11 +189,8 @@ impl<P: Protocol> Connection<P> {
 
     async fn step(&mut self) -> Result<(), Closed> {
         self.take_whole().await?;
-        while self.in_flight.len() < IN_FLIGHT {
-            let Some((batch, permit)) = self.batches.next() else { break };
-            self.send(batch, permit);
-        }
-        if self.is_ending && self.in_flight.is_empty() && self.owed.is_empty() && self.batches.is_empty() {
+        self.outgoing.launch();
+        if self.is_ending && self.outgoing.is_idle() && self.owed.is_empty() && self.outgoing.batches.is_empty() {
             return Err(if self.buffer.is_empty() { Closed::Ended } else { Closed::Broken });
         }
         let reads = self.reads();
@@ -222,14 +201,14 @@ impl<P: Protocol> Connection<P> {
         self.buffer.reserve(READ);
         tokio::select! {
             read = self.socket.read_buf(&mut self.buffer), if reads => match read {
-                Ok(0) => self.is_ending = true,
+                Ok(0) => (self.has_ended, self.is_ending) = (true, true),
                 Ok(read) => {
                     self.heard = Instant::now();
-                    self.batches.intake.metrics.received(P::TRANSPORT, read);
+                    self.outgoing.batches.intake.metrics.received(P::NAME.transport, read);
                 }
                 Err(_) => return Err(Closed::Broken),
             },
-            Some(_) = self.in_flight.join_next(), if !self.in_flight.is_empty() => {}
+            () = self.outgoing.answered(), if !self.outgoing.is_idle() => {}
             Some((words, outcome)) = self.owed.next(), if !self.owed.is_empty() => self.tell(&words, outcome).await?,
             () = told_to(&mut self.stopping), if !self.is_ending => self.is_ending = true,
             () = tokio::time::sleep_until(until) => return self.late(reads),
@@ -239,14 +218,14 @@ impl<P: Protocol> Connection<P> {
 
     /// Takes the messages that are whole, as long as there is room for what comes of them.
     async fn take_whole(&mut self) -> Result<(), Closed> {
-        while !self.batches.is_waiting() && self.leaving.is_none() {
-            if !self.batches.hold(self.buffer.len()) {
+        while !self.outgoing.batches.is_waiting() && self.leaving.is_none() {
+            if !self.outgoing.batches.hold(self.buffer.len()) {
                 let since = *self.starved.get_or_insert_with(Instant::now);
                 return if since.elapsed() < ROOM_WITHIN { Ok(()) } else { Err(Closed::Budget) };
             }
             self.starved = None;
-            let Some(length) = self.protocol.whole(&self.buffer)? else {
-                let is_small = self.buffer.len() <= self.batches.intake.request_limit;
+            let Some(length) = self.protocol.whole(&self.buffer, self.has_ended)? else {
+                let is_small = self.buffer.len() <= self.outgoing.batches.intake.request_limit;
                 return if is_small { Ok(()) } else { Err(Closed::TooLarge) };
             };
             let message = self.buffer.split_to(length).freeze();
@@ -264,31 +243,29 @@ impl<P: Protocol> Connection<P> {
     /// A large message is read beside the workers that serve sockets.
     async fn take(&mut self, message: Bytes) -> Result<Option<Owed>, Closed> {
         let now = now();
+        let batches = &mut self.outgoing.batches;
         let taken = if message.len() <= INLINE {
-            P::take(&message, &mut self.batches, now)
+            P::take(&message, batches, now)
         } else {
-            let unfolding = Arc::clone(&self.batches.intake.unfolding);
+            let unfolding = Arc::clone(&batches.intake.unfolding);
             let Ok(slot) = unfolding.acquire_owned().await else { return Err(Closed::Ended) };
-            let Some(spare) = Batches::new(self.batches.intake.clone()) else { return Err(Closed::Ended) };
-            let mut batches = std::mem::replace(&mut self.batches, spare);
-            let taking = tokio::task::spawn_blocking(move || {
+            let Some(spare) = Batches::new(batches.intake.clone()) else { return Err(Closed::Ended) };
+            let mut taking = std::mem::replace(batches, spare);
+            let taken = tokio::task::spawn_blocking(move || {
                 let _slot = slot;
-                let taken = P::take(&message, &mut batches, now);
-                (taken, batches)
+                (P::take(&message, &mut taking, now), taking)
             });
-            let Ok((taken, batches)) = taking.await else { return Err(Closed::Broken) };
-            self.batches = batches;
+            let Ok((taken, taking)) = taken.await else { return Err(Closed::Broken) };
+            *batches = taking;
             taken
         };
-        self.metrics.read(P::NAME, std::mem::take(&mut self.batches.records));
-        self.metrics.bad(P::NAME, std::mem::take(&mut self.batches.bad));
+        self.outgoing.count();
         taken
     }
 
     fn reads(&self) -> bool {
-        let has_way = self.in_flight.len() < IN_FLIGHT || self.batches.open_size() < PIECE;
         let is_open = !self.is_ending && self.leaving.is_none();
-        is_open && has_way && self.starved.is_none() && !self.batches.is_waiting()
+        is_open && self.starved.is_none() && self.outgoing.has_way()
     }
 
     /// When something has to happen, if nothing else does.
@@ -309,24 +286,6 @@ impl<P: Protocol> Connection<P> {
             None if self.buffer.is_empty() => Err(Closed::Idle),
             None => Err(Closed::Broken),
         }
-    }
-
-    fn send(&mut self, batch: Batch, permit: Option<Permit>) {
-        let (intake, metrics, stopping) =
-            (self.batches.intake.clone(), Arc::clone(&self.metrics), self.stopping.clone());
-        self.in_flight.spawn(async move {
-            let (records, parts) = (batch.request.records(), batch.parts);
-            // Cannot fail: room for its end was kept.
-            let Ok(body) = batch.request.finish() else { return };
-            let outcome = deliver::<P>(&intake, body.into(), batch.is_kept, stopping, &metrics).await;
-            if batch.is_kept && outcome.is_retry() {
-                metrics.lost(P::NAME, records);
-            }
-            drop(permit);
-            for part in parts {
-                part.settle(outcome.clone());
-            }
-        });
     }
 
     /// The outcome table's column for protocols that can only say yes. Who is to send again is left, after the time that
@@ -351,32 +310,13 @@ impl<P: Protocol> Connection<P> {
     /// Once for each connection.
     fn warn(&mut self, reason: &str) {
         if !std::mem::replace(&mut self.has_told, true) {
-            tracing::warn!(receiver = P::NAME, reason, "records are refused for good");
+            tracing::warn!(receiver = P::NAME.receiver, reason, "records are refused for good");
         }
     }
 }
 
-async fn deliver<P: Protocol>(
-    intake: &Intake,
-    body: Bytes,
-    is_kept: bool,
-    mut stopping: watch::Receiver<bool>,
-    metrics: &Metrics,
-) -> Outcome {
-    loop {
-        let outcome = intake.deliver_admitted(Signal::Logs, P::TRANSPORT, body.clone()).await;
-        let Outcome::Retry { after } = outcome else { return outcome };
-        if !is_kept {
-            return outcome;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(after) => metrics.repeated(P::NAME),
-            () = told_to(&mut stopping) => return outcome,
-        }
-    }
-}
-
-fn now() -> u64 {
+/// In nanoseconds since the Unix epoch.
+pub(in crate::receive) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -14,6 +14,18 @@ pub(super) fn problems(config: &CollectorConfig, found: &mut Vec<Problem>) {
         fluent_forward(fluent, &receivers.otlp, found);
         unused("receivers.fluentForward", config.role, found);
     }
+    if let Some(syslog) = &receivers.syslog {
+        let field = "receivers.syslog.address";
+        taken(field, syslog.address, &receivers.otlp, found);
+        let is_fluents = receivers.fluent_forward.as_ref().is_some_and(|fluent| fluent.address == syslog.address);
+        if is_fluents && syslog.address.port() != 0 {
+            found.push(Problem::new(field, "is the address of fluentForward too; use another port"));
+        }
+        if let Some(files) = &syslog.tls {
+            tls("receivers.syslog.tls", files, found);
+        }
+        unused("receivers.syslog", config.role, found);
+    }
 }
 
 fn unused(field: &str, role: Role, found: &mut Vec<Problem>) {
