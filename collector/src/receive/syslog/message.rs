@@ -55,8 +55,8 @@ fn trimmed(bytes: &[u8]) -> &[u8] {
 fn priority(bytes: &[u8]) -> Option<(u8, &[u8])> {
     let (digits, rest) = split(bytes.strip_prefix(b"<")?, b'>')?;
     let is_number = (1..=3).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
-    let number = digits.iter().fold(0_u16, |number, digit| number * 10 + u16::from(digit.wrapping_sub(b'0') & 0xf));
-    let priority = u8::try_from(number).ok().filter(|priority| is_number && *priority <= HIGHEST)?;
+    let text = std::str::from_utf8(digits).ok().filter(|_| is_number)?;
+    let priority = text.parse::<u8>().ok().filter(|priority| *priority <= HIGHEST)?;
     Some((priority, rest))
 }
 

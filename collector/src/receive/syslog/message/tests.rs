@@ -66,7 +66,7 @@ fn what_is_in_use_is_read_as_far_as_it_goes() {
 
 #[test]
 fn a_message_without_a_valid_priority_is_all_text() {
-    for text in ["no priority", "<>x", "<192>x", "<1234>x", "<1a>x", "<13"] {
+    for text in ["no priority", "<>x", "<192>x", "<1234>x", "<1a>x", "<13", "<123456>x", "<gA a0>", "<+1>x"] {
         assert_eq!(read(text), Message { text: text.as_bytes(), ..Message::default() }, "{text}");
     }
 }
