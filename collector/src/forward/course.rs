@@ -13,6 +13,10 @@ use super::{
 };
 use crate::{errand::Errand, id::Keeper};
 
+/// First and longest time between two gateways that a delivery is turned to. Each turn is written down; where nobody
+/// takes anything, turns would fill the disk with nothing else.
+const TURNS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+
 /// A kept delivery on its way.
 #[derive(Debug)]
 pub(super) struct Course {
@@ -23,6 +27,8 @@ pub(super) struct Course {
     since: Option<Instant>,
     /// The gateway that it is for has said that it does not take it now.
     is_refused: bool,
+    /// When it may be turned again, and how long it may not be after that.
+    turns: (Option<Instant>, Duration),
 }
 
 /// What is to be done.
@@ -38,7 +44,7 @@ pub(super) enum Turn {
 
 impl Course {
     pub(super) const fn new(errand: Errand, patience: Duration) -> Self {
-        Self { errand, patience, since: None, is_refused: false }
+        Self { errand, patience, since: None, is_refused: false, turns: (None, TURNS.0) }
     }
 
     /// The only gateway that may take it.
@@ -48,8 +54,11 @@ impl Course {
 
     pub(super) fn turn(&mut self, peers: &Peers) -> Turn {
         let now = Instant::now();
-        let waits = self.errand.is_doubtful && now < *self.since.get_or_insert(now) + self.patience;
-        match self.to().and_then(|keeper| peers.find(keeper)) {
+        // For nobody in particular it waits in vain.
+        let waits =
+            self.to().is_some() && self.errand.is_doubtful && now < *self.since.get_or_insert(now) + self.patience;
+        let own = self.to().and_then(|keeper| peers.find(keeper));
+        match own.clone() {
             // One that has no room now leaves the delivery to others, unless it may have it: it is there, and will say so.
             Some(peer) if waits || !(self.is_refused || peer.is_avoided()) => return Turn::Same(peer),
             None if waits => return Turn::Nobody,
@@ -58,9 +67,13 @@ impl Course {
         match peers.next_acquaintance() {
             Some(peer) if peer.who == Who::Forgetful && self.to().is_none() => Turn::Same(peer),
             Some(peer) if self.to().is_some_and(|keeper| peer.who == Who::Keeper(keeper)) => Turn::Same(peer),
-            Some(peer) => Turn::Other(peer),
-            None => Turn::Nobody,
+            Some(peer) if self.to().is_none() || self.may_turn(&peer, now) => Turn::Other(peer),
+            _ => own.map_or(Turn::Nobody, Turn::Same),
         }
+    }
+
+    fn may_turn(&self, peer: &Peer, now: Instant) -> bool {
+        !peer.is_avoided() && self.turns.0.is_none_or(|next| now >= next)
     }
 
     /// From now on it goes to this one. Goes out whether that is on the disk, and whether the last one may have it too.
@@ -74,6 +87,7 @@ impl Course {
             }
         };
         (self.since, self.is_refused) = (None, false);
+        self.turns = (Some(Instant::now() + self.turns.1), (self.turns.1 * 2).min(TURNS.1));
         (is_written, is_written && may_be_twice)
     }
 

@@ -114,6 +114,7 @@ struct Fluent {
 
 impl Protocol for Fluent {
     const NAME: Name = Name { receiver: "fluentforward", transport: Transport::Fluent };
+    const SENDS_AGAIN: bool = true;
 
     async fn greet(&mut self, socket: &mut Socket, buffer: &mut BytesMut) -> Result<(), Closed> {
         let Some(key) = &self.key else { return Ok(()) };
@@ -144,6 +145,8 @@ impl Protocol for Fluent {
                 match packing.map(|encoding| batches.unfold(&message.slice_ref(bytes), encoding)) {
                     Some(Ok(unfolded)) => unfolded,
                     Some(Err(InflateError::NoRoom)) => return Err(Closed::Budget),
+                    // As one that is not compressed.
+                    Some(Err(InflateError::TooLarge(_))) => return Err(Closed::TooLarge),
                     // Sent again it would be no better.
                     Some(Err(error)) => {
                         batches.refuse(Self::NAME.transport, error.into());

@@ -95,6 +95,7 @@ struct Lines;
 
 impl Protocol for Lines {
     const NAME: Name = NAME;
+    const SENDS_AGAIN: bool = false;
 
     fn whole(&mut self, bytes: &[u8], is_all: bool) -> Result<Option<usize>, Closed> {
         framing::whole(bytes, is_all).map_err(|framing::TooLong| Closed::TooLarge)

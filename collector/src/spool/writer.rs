@@ -23,7 +23,7 @@ use super::{
     dead::DeadLetters,
     disk::Disk,
     feed::{LONGEST_IN_MEMORY, Shared},
-    frame::{Entry, Kept},
+    frame::{Entry, Kept, PAGE},
     log::Log,
     parked::Parked,
     window::Window,
@@ -313,6 +313,9 @@ impl<D: Disk> Writer<D> {
             Notice::Block(making, Fate::Refused(code)) => self.refused(making, code, promised),
             Notice::Passed(seq) => promised.passed(seq),
             Notice::Unstorable(seq, reason) => self.bury(seq, reason, promised),
+            // Without room it is turned all the same: should this process be killed, the next one looks for it at the
+            // gateway before.
+            Notice::Turned(_, _, done) if !self.log.has_room(PAGE) => drop(done.send(())),
             Notice::Turned(seq, keeper, done) => {
                 promised.entries.push(Entry::Turned(seq, keeper));
                 promised.turned.push(done);

@@ -116,3 +116,38 @@ async fn a_delivery_is_turned_to_another_when_the_disk_has_it_and_is_told_where_
     assert_eq!(course.turn_to(&peer).await, (false, false), "nobody writes any more");
     assert_eq!(course.to(), Some(B));
 }
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_takes_anything_turns_become_rare_and_the_disk_is_left_alone() {
+    let (peers, (mut course, mut noticed)) = (peers(), course(Some(A), false));
+    let mut turns = 0;
+    for _ in 0..3600 {
+        if let Turn::Other(peer) = course.turn(&peers) {
+            let writer = async {
+                match noticed.recv().await {
+                    Some(Notice::Turned(_, _, done)) => done.send(()).unwrap(),
+                    other => panic!("{other:?}"),
+                }
+            };
+            assert!(tokio::join!(course.turn_to(&peer), writer).0.0);
+            turns += 1;
+        }
+        course.failed(&refused());
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    assert!((8..=24).contains(&turns), "{turns} within an hour");
+    peers.avoid(at(1));
+    peers.avoid(at(2));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert!(matches!(course.turn(&peers), Turn::Same(_)), "one that does not answer either is no better");
+}
+
+#[tokio::test]
+async fn what_a_gateway_without_memory_may_have_waits_for_nobody() {
+    let peers = Peers::new("http://gateways:1", None).unwrap();
+    peers.set(vec![at(1)]);
+    peers.met(at(1), Who::Forgetful);
+    let mut course = course(None, false).0;
+    course.failed(&broken());
+    assert_eq!(turn(&mut course, &peers), Some((Who::Forgetful, false)));
+}

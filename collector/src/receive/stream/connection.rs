@@ -43,12 +43,18 @@ const IDLE: Duration = Duration::from_secs(3600);
 const ROOM_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// Words that a connection is owed at most, of some 300 bytes each: beyond, nothing more is read.
+const OWED: usize = 256;
+
 /// A sender that does not take its answer by then is gone.
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
 
 /// How messages of a protocol are told apart and read.
 pub trait Protocol: Send + 'static {
     const NAME: Name;
+
+    /// Whether its senders keep what they have no word for. Those that do not wait for as long as there is no room.
+    const SENDS_AGAIN: bool;
 
     /// What comes before the messages, with what was read of them.
     fn greet(
@@ -218,10 +224,11 @@ impl<P: Protocol> Connection<P> {
 
     /// Takes the messages that are whole, as long as there is room for what comes of them.
     async fn take_whole(&mut self) -> Result<(), Closed> {
-        while !self.outgoing.batches.is_waiting() && self.leaving.is_none() {
+        while !self.outgoing.batches.is_waiting() && self.leaving.is_none() && self.owed.len() < OWED {
             if !self.outgoing.batches.hold(self.buffer.len()) {
                 let since = *self.starved.get_or_insert_with(Instant::now);
-                return if since.elapsed() < ROOM_WITHIN { Ok(()) } else { Err(Closed::Budget) };
+                let is_over = P::SENDS_AGAIN && since.elapsed() >= ROOM_WITHIN;
+                return if is_over { Err(Closed::Budget) } else { Ok(()) };
             }
             self.starved = None;
             let Some(length) = self.protocol.whole(&self.buffer, self.has_ended)? else {
@@ -265,7 +272,7 @@ impl<P: Protocol> Connection<P> {
 
     fn reads(&self) -> bool {
         let is_open = !self.is_ending && self.leaving.is_none();
-        is_open && self.starved.is_none() && self.outgoing.has_way()
+        is_open && self.starved.is_none() && self.owed.len() < OWED && self.outgoing.has_way()
     }
 
     /// When something has to happen, if nothing else does.
