@@ -33,7 +33,7 @@ async fn send(gateway: &Collector, rows: &Rows, numbers: std::ops::Range<u64>, l
     }
 }
 
-async fn stored(engine: &ClickHouse, rows: u64) {
+pub async fn stored(engine: &ClickHouse, rows: u64) {
     eventually("the rows are stored", Duration::from_secs(60), async || {
         let count = engine.query("SELECT count() FROM otel.otel_logs").await.unwrap_or_default();
         if count == rows.to_string() { Ok(()) } else { Err(format!("{count} of {rows}")) }

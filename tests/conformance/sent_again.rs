@@ -15,6 +15,8 @@ use tests::proxy::{Proxy, Wrong};
 use tests::wait::eventually;
 use tokio::task::JoinSet;
 
+use crate::hand_over::stored;
+
 const SEED: u64 = 20_261_127;
 /// Rows of a request.
 const ROWS: u64 = 40;
@@ -27,15 +29,6 @@ fn spool(directory: &Path) -> impl FnOnce(&mut CollectorConfig) + use<> {
         config.spool = Some(spool);
         config.limits.request_bytes = Some("4Mi".parse().unwrap());
     }
-}
-
-async fn stored(engine: &ClickHouse, rows: u64) {
-    eventually("the rows are stored", Duration::from_secs(60), async || {
-        let count = engine.query("SELECT count() FROM otel.otel_logs").await.unwrap_or_default();
-        if count == rows.to_string() { Ok(()) } else { Err(format!("{count} of {rows}")) }
-    })
-    .await
-    .unwrap();
 }
 
 async fn emptied(collector: &Collector) {

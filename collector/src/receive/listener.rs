@@ -70,15 +70,7 @@ where
             accepted = accept_when_room(&listener, &graceful) => accepted,
             () = told_to(&mut stop) => break,
         };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            // Out of file descriptors, most likely: give connections the time to end.
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
+        let Some((stream, peer)) = or_pause(accepted).await else { continue };
         let _ = stream.set_nodelay(true);
         let (connection, mut stop) =
             (Connection { builder: builder.clone(), watcher: graceful.watcher(), peer: Peer(peer.ip()) }, stop.clone());
@@ -170,6 +162,18 @@ fn builder() -> auto::Builder<TokioExecutor> {
 pub(super) async fn told_to(stop: &mut watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+/// What was accepted. Out of file descriptors, most likely, where there is nothing: connections are given time to end.
+pub(super) async fn or_pause<T>(accepted: std::io::Result<T>) -> Option<T> {
+    match accepted {
+        Ok(accepted) => Some(accepted),
+        Err(error) => {
+            tracing::warn!(%error, "cannot accept a connection");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            None
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    listener::{HEADER_TIMEOUT, told_to},
+    listener::{HEADER_TIMEOUT, or_pause, told_to},
     tls::Tls,
 };
 
@@ -57,15 +57,7 @@ where
             Some(_) = connections.join_next(), if connections.len() >= CONNECTIONS => continue,
             () = told_to(&mut stop) => break,
         };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            // Out of file descriptors, most likely: give connections the time to end.
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
+        let Some((stream, peer)) = or_pause(accepted).await else { continue };
         if let Err(error) = prepare(&stream) {
             tracing::debug!(%error, "cannot set up a connection");
         }

@@ -337,19 +337,24 @@ fn a_full_spool_keeps_its_reserve_for_what_makes_room() {
     assert!(log.has_room(1000));
 }
 
-/// A delivery that is kept and one that is not both wait too long for the line.
-#[test]
-fn what_was_answered_and_not_read_is_not_passed_over() {
-    let (deliveries, delivered) = tokio::sync::mpsc::channel(8);
-    let metrics = Arc::new(SpoolMetrics::new(&mut Registry::default(), 0));
-    let options = Options {
+/// A spool with room for everything, before anything is said of it.
+fn roomy() -> Options<'static> {
+    Options {
         directory: Path::new("/"),
         size: u64::MAX / 2,
         max_age: None,
         check: |_, _| Ok(Checked::default()),
         called: None,
         chooser: None,
-    };
+    }
+}
+
+/// A delivery that is kept and one that is not both wait too long for the line.
+#[test]
+fn what_was_answered_and_not_read_is_not_passed_over() {
+    let (deliveries, delivered) = tokio::sync::mpsc::channel(8);
+    let metrics = Arc::new(SpoolMetrics::new(&mut Registry::default(), 0));
+    let options = roomy();
     let (mut writer, mut feed) =
         build(Fragile::default(), &options, DeadLetters::of(Path::new("/")), delivered, &metrics).unwrap();
     assert!(matches!(feed.next(Duration::ZERO), Next::Pause), "nothing is there");
@@ -386,14 +391,7 @@ fn once_nothing_new_can_come_the_line_is_told_and_told_once() {
     let (deliveries, delivered) = tokio::sync::mpsc::channel(8);
     let metrics = Arc::new(SpoolMetrics::new(&mut Registry::default(), 0));
     let (_call, called) = watch::channel(false);
-    let options = Options {
-        directory: Path::new("/"),
-        size: u64::MAX / 2,
-        max_age: None,
-        check: |_, _| Ok(Checked::default()),
-        called: Some(called),
-        chooser: None,
-    };
+    let options = Options { called: Some(called), ..roomy() };
     let (writer, mut feed) =
         build(Fragile::default(), &options, DeadLetters::of(Path::new("/")), delivered, &metrics).unwrap();
     {
@@ -424,14 +422,7 @@ fn once_nothing_new_can_come_the_line_is_told_and_told_once() {
 fn deliveries_that_are_damaged_hold_up_nothing_once_they_were_looked_for() {
     let (_deliveries, delivered) = tokio::sync::mpsc::channel(8);
     let metrics = Arc::new(SpoolMetrics::new(&mut Registry::default(), 0));
-    let options = Options {
-        directory: Path::new("/"),
-        size: u64::MAX / 2,
-        max_age: None,
-        check: |_, _| Ok(Checked::default()),
-        called: None,
-        chooser: None,
-    };
+    let options = roomy();
     let (writer, mut feed) =
         build(Fragile::default(), &options, DeadLetters::of(Path::new("/")), delivered, &metrics).unwrap();
     // None of them is on the disk.
@@ -444,14 +435,7 @@ fn deliveries_that_are_damaged_hold_up_nothing_once_they_were_looked_for() {
 fn while_the_first_delivery_waits_too_long_no_more_are_taken() {
     let (deliveries, delivered) = tokio::sync::mpsc::channel(8);
     let metrics = Arc::new(SpoolMetrics::new(&mut Registry::default(), 0));
-    let options = Options {
-        directory: Path::new("/"),
-        size: u64::MAX / 2,
-        max_age: Some(Duration::from_secs(60)),
-        check: |_, _| Ok(Checked::default()),
-        called: None,
-        chooser: None,
-    };
+    let options = Options { max_age: Some(Duration::from_secs(60)), ..roomy() };
     let (writer, feed) =
         build(Fragile::default(), &options, DeadLetters::of(Path::new("/")), delivered, &metrics).unwrap();
     let shared = Arc::clone(&feed.shared);
