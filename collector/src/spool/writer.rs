@@ -14,7 +14,7 @@ use tokio::{
     runtime::Handle,
     sync::{
         mpsc::{OwnedPermit, Receiver, UnboundedReceiver},
-        oneshot, watch,
+        watch,
     },
 };
 
@@ -40,6 +40,8 @@ use crate::{
 
 mod commit;
 mod divide;
+
+use commit::Promised;
 
 /// Bodies in one commit. Larger ones would not be cheaper, and their senders would wait for each other.
 const COMMIT: usize = 4 << 20;
@@ -113,34 +115,6 @@ struct Batch {
     bytes: usize,
     orders: Vec<Order>,
     notices: Vec<Notice>,
-}
-
-/// What a commit will have promised.
-#[derive(Debug, Default)]
-pub(super) struct Promised {
-    entries: Vec<Entry>,
-    kept: Vec<Delivery>,
-    /// Deliveries that one of `kept` is too.
-    repeated: Vec<Delivery>,
-    blocks: Vec<(Block, OwnedPermit<Block>)>,
-    released: Vec<Seq>,
-    again: Vec<Making>,
-    /// Who waits for deliveries to be turned to a gateway.
-    turned: Vec<oneshot::Sender<()>>,
-}
-
-impl Promised {
-    /// Nothing of a block is to be done any more.
-    fn done(&mut self, making: &Making) {
-        self.entries.push(Entry::Done(making.name.number));
-        self.released.push(*making.deliveries.start());
-    }
-
-    /// Nothing of a delivery is to be done any more.
-    fn passed(&mut self, seq: Seq) {
-        self.entries.push(Entry::Passed(seq));
-        self.released.push(seq);
-    }
 }
 
 impl Batch {

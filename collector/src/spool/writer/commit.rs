@@ -5,8 +5,42 @@
 
 use std::time::Instant;
 
-use super::{AFTER_ERROR, Disk, Entry, Promised, Writer};
-use crate::delivery::Delivery;
+use tokio::sync::{mpsc::OwnedPermit, oneshot};
+
+use super::{AFTER_ERROR, Disk, Entry, Writer};
+use crate::{
+    delivery::Delivery,
+    making::{Making, Seq},
+    table::Block,
+};
+
+/// What a commit will have promised.
+#[derive(Debug, Default)]
+pub(super) struct Promised {
+    pub(super) entries: Vec<Entry>,
+    pub(super) kept: Vec<Delivery>,
+    /// Deliveries that one of `kept` is too.
+    pub(super) repeated: Vec<Delivery>,
+    pub(super) blocks: Vec<(Block, OwnedPermit<Block>)>,
+    pub(super) released: Vec<Seq>,
+    pub(super) again: Vec<Making>,
+    /// Who waits for deliveries to be turned to a gateway.
+    pub(super) turned: Vec<oneshot::Sender<()>>,
+}
+
+impl Promised {
+    /// Nothing of a block is to be done any more.
+    pub(super) fn done(&mut self, making: &Making) {
+        self.entries.push(Entry::Done(making.name.number));
+        self.released.push(*making.deliveries.start());
+    }
+
+    /// Nothing of a delivery is to be done any more.
+    pub(super) fn passed(&mut self, seq: Seq) {
+        self.entries.push(Entry::Passed(seq));
+        self.released.push(seq);
+    }
+}
 
 impl<D: Disk> Writer<D> {
     pub(super) fn commit(&mut self, mut promised: Promised) {
