@@ -18,7 +18,7 @@ use super::{
     files::{self, FilesError},
     inflate::{Encoding, InflateError},
     listener::HEADER_TIMEOUT,
-    stream::{Batches, Closed, Connection, Metrics, Name, Owed, Protocol, Socket},
+    stream::{Batches, Closed, Connection, Metrics, Name, Owed, Protocol, Seats, Socket},
 };
 use crate::delivery::Transport;
 
@@ -70,6 +70,11 @@ impl SharedKey {
 }
 
 impl Forward {
+    /// Room for its connections.
+    pub fn seats(&self) -> Seats {
+        Seats::new(Fluent::NAME.receiver, Arc::clone(&self.metrics))
+    }
+
     /// Serves one connection.
     pub async fn serve(self, socket: Socket, peer: IpAddr, stopping: watch::Receiver<bool>) {
         let Self { intake, metrics, key, hostname } = self;

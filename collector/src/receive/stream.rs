@@ -1,7 +1,8 @@
 //! Connections of protocols that are no HTTP: accepted, secured, and handed on until told to stop.
 //!
 //! Comes in: a bound socket, perhaps certificates, and what a connection is served with. Goes out: nothing; it ends when
-//! the last connection has ended. Must not let one connection hold up the next, nor know what is said.
+//! the last connection has ended. Must not let one connection hold up the next, nor one sender take them all, nor know what
+//! is said.
 
 use std::{future::Future, io, net::IpAddr, os::fd::AsFd, time::Duration};
 
@@ -22,15 +23,13 @@ mod batches;
 mod connection;
 mod metrics;
 mod outgoing;
+mod seats;
 
 pub(super) use batches::Batches;
 pub(super) use connection::{Closed, Connection, Owed, Protocol, now};
 pub use metrics::Metrics;
 pub(super) use outgoing::{Name, Outgoing};
-
-/// Connections at once of one protocol; above it new ones wait in the kernel's queue. Senders keep theirs: there are as
-/// many as senders. At rest one costs its buffer of 16 KiB.
-const CONNECTIONS: usize = 1024;
+pub use seats::Seats;
 
 /// A peer that is gone without a word is found out after two minutes: whoever has nothing to say says nothing for
 /// hours, and is still there.
@@ -44,8 +43,13 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 pub type Socket = Box<dyn Stream>;
 
 /// Serves until `stop` turns true and every connection has ended.
-pub async fn serve<S, F>(listener: TcpListener, tls: Option<Tls>, service: S, mut stop: watch::Receiver<bool>)
-where
+pub async fn serve<S, F>(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    seats: Seats,
+    service: S,
+    mut stop: watch::Receiver<bool>,
+) where
     S: Fn(Socket, IpAddr, watch::Receiver<bool>) -> F + Clone + Send + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
@@ -53,16 +57,21 @@ where
     loop {
         while connections.try_join_next().is_some() {}
         let accepted = tokio::select! {
-            accepted = listener.accept(), if connections.len() < CONNECTIONS => accepted,
-            Some(_) = connections.join_next(), if connections.len() >= CONNECTIONS => continue,
+            accepted = listener.accept(), if connections.len() < seats.most => accepted,
+            Some(_) = connections.join_next(), if connections.len() >= seats.most => continue,
             () = told_to(&mut stop) => break,
         };
         let Some((stream, peer)) = or_pause(accepted).await else { continue };
+        let Some(seat) = seats.take(peer.ip()) else {
+            tracing::debug!(%peer, "its address has as many connections as it may");
+            continue;
+        };
         if let Err(error) = prepare(&stream) {
             tracing::debug!(%error, "cannot set up a connection");
         }
         let (service, tls, mut stop) = (service.clone(), tls.clone(), stop.clone());
         connections.spawn(async move {
+            let _seat = seat;
             let secured = tokio::select! {
                 secured = secure(stream, tls) => secured,
                 () = told_to(&mut stop) => return,
@@ -98,3 +107,6 @@ async fn secure(stream: TcpStream, tls: Option<Tls>) -> Option<Socket> {
         Err(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

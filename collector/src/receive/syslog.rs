@@ -11,7 +11,7 @@ use tokio::{net::UdpSocket, sync::watch};
 use super::{
     Intake, Refused,
     listener::told_to,
-    stream::{Batches, Closed, Connection, Metrics, Name, Outgoing, Owed, Protocol, Socket, now},
+    stream::{Batches, Closed, Connection, Metrics, Name, Outgoing, Owed, Protocol, Seats, Socket, now},
 };
 use crate::delivery::Transport;
 
@@ -35,6 +35,11 @@ pub struct Syslog {
 }
 
 impl Syslog {
+    /// Room for its connections.
+    pub fn seats(&self) -> Seats {
+        Seats::new(NAME.receiver, Arc::clone(&self.metrics))
+    }
+
     /// Serves one connection.
     pub async fn serve(self, socket: Socket, peer: IpAddr, stopping: watch::Receiver<bool>) {
         Connection::serve(socket, Lines, self.intake.for_peer(peer), self.metrics, stopping).await;

@@ -108,8 +108,9 @@ async fn start_syslog(
         let socket = UdpSocket::bind(config.address).await.with_context(cannot)?;
         sockets.spawn(syslog.clone().receive(socket, draining.clone()));
     }
+    let seats = syslog.seats();
     let serve = move |socket, peer, stopping| syslog.clone().serve(socket, peer, stopping);
-    sockets.spawn(stream::serve(socket, tls, serve, draining.clone()));
+    sockets.spawn(stream::serve(socket, tls, seats, serve, draining.clone()));
     Ok(())
 }
 
@@ -128,6 +129,7 @@ async fn fluent_forward(
     let tls = config.tls.as_ref().map(Tls::new).transpose().context("receivers.fluentForward.tls")?;
     let hostname = settings.node.pod.clone().unwrap_or_else(|| "clickstack-collector".to_owned());
     let forward = Forward { intake, metrics, key, hostname };
+    let seats = forward.seats();
     let serve = move |socket, peer, stopping| forward.clone().serve(socket, peer, stopping);
-    Ok(stream::serve(socket, tls, serve, draining))
+    Ok(stream::serve(socket, tls, seats, serve, draining))
 }

@@ -236,6 +236,37 @@ async fn messages_that_come_while_others_are_on_their_way_go_together() {
     first.into_iter().for_each(|delivery| delivery.ack.settle(DONE));
 }
 
+/// What a connection is owed is held until it can be said.
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_asks_on_and_on_is_not_read_beyond_the_acks_it_may_be_owed() {
+    const OWED: u64 = 256;
+    const SENT: u64 = OWED + 44;
+    let mut line = connected(1 << 20, None);
+    let read = "clickstack_collector_stream_records_total{receiver=\"fluentforward\"}";
+    // All of them together are far from the size of a request.
+    for number in 0..SENT {
+        line.say(&one("x", Some(&format!("c{number}")))).await;
+    }
+    let mut held = Vec::new();
+    while let Ok((_, delivery)) = tokio::time::timeout(Duration::from_secs(1), line.next()).await {
+        held.push(delivery);
+    }
+    assert_eq!(line.count(read), OWED);
+    held.into_iter().for_each(|delivery| delivery.ack.settle(DONE));
+    let length = (0..SENT).map(|number| ack(format!("c{number}").as_bytes()).len()).sum();
+    let (mut acks, Line { sender, deliveries, .. }) = (vec![0; length], &mut line);
+    let rest = async {
+        while let Some(delivery) = deliveries.recv().await {
+            delivery.ack.settle(DONE);
+        }
+    };
+    tokio::select! {
+        heard = sender.read_exact(&mut acks) => drop(heard.unwrap()),
+        () = rest => panic!("the connection has ended"),
+    }
+    assert_eq!(line.count(read), SENT);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_no_message_and_what_is_half_of_one_ends_the_connection() {
     for (bytes, reason, within) in

@@ -100,6 +100,8 @@ pub enum Closed {
     Broken,
     Idle,
     Unauthenticated,
+    /// Its address has as many as it may.
+    Share,
     /// Something is not stored, and is to be sent again.
     Retry,
 }
@@ -138,6 +140,7 @@ impl Closed {
             Self::Broken => "broken",
             Self::Idle => "idle",
             Self::Unauthenticated => "unauthenticated",
+            Self::Share => "share",
             Self::Retry => "retry",
         }
     }

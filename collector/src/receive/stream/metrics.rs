@@ -55,6 +55,11 @@ impl Metrics {
         self.closed.get_or_create(&End { receiver, reason: closed.as_str() }).inc();
     }
 
+    /// One that was ended before it began.
+    pub(super) fn refused(&self, receiver: &'static str, closed: Closed) {
+        self.closed.get_or_create(&End { receiver, reason: closed.as_str() }).inc();
+    }
+
     pub(super) fn read(&self, receiver: &'static str, records: u64) {
         self.records.get_or_create(&Receiver { receiver }).inc_by(records);
     }
