@@ -3,11 +3,14 @@
 //! Comes in: the text of a request. Goes out: the same request as the bytes a protobuf sender would have sent, so that
 //! one path leads on from here and the rows are equal. One pass, driven by a table of the messages; must not know what
 //! a field is for. A field that stands twice is written twice, and means what it means in protobuf.
+//!
+//! A record with a value of another kind costs itself alone: in its place stands one that no decoder can read, so whoever
+//! decodes the request, here or behind another collector, counts it among those that can never be stored.
 
-use messages::{Field, Kind, LOGS_REQUEST, METRICS_REQUEST, Message, TRACES_REQUEST};
+use messages::{Field, Kind, LOGS_REQUEST, METRICS_REQUEST, Message, Rule, TRACES_REQUEST};
 use scalar::Numeral;
 
-use super::writer::{Full, WireType, Writer};
+use super::writer::{Full, Mark, WireType, Writer};
 use crate::{
     record::json::{Invalid, Kind as JsonKind, Reader},
     signal::Signal,
@@ -19,6 +22,9 @@ mod scalar;
 /// How deep objects and arrays may stand inside each other: 15 down to the value of an exemplar's attribute, and 4
 /// for each of the 48 levels of values that are decoded later. What passes here and is deeper is refused there.
 const MAX_DEPTH: u32 = 15 + 4 * 48;
+
+/// What stands for a record that cannot be read: a field of the number 0, which protobuf does not have.
+const UNREADABLE: &[u8] = &[0];
 
 /// Why a text is no request. Tells places and kinds, never what was sent.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -34,7 +40,7 @@ pub enum JsonError {
 /// The request as protobuf, of `limit` bytes at most.
 ///
 /// # Errors
-/// The text is not JSON, a field of OTLP has a value of another kind, or the request is too large.
+/// The text is not JSON, a field of OTLP outside the records has a value of another kind, or the request is too large.
 pub fn to_protobuf(signal: Signal, json: &[u8], limit: usize) -> Result<Vec<u8>, JsonError> {
     // An empty body is an empty request in protobuf, and senders get the same answer here.
     if json.is_empty() {
@@ -75,7 +81,7 @@ enum Step {
     Element(usize),
 }
 
-impl Transcoder<'_> {
+impl<'a> Transcoder<'a> {
     /// An object, without the length before it.
     fn message(&mut self, message: &'static Message) -> Result<(), Failure> {
         if self.reader.peek()? != JsonKind::Object {
@@ -90,7 +96,7 @@ impl Transcoder<'_> {
             };
             let field = &message.0[place];
             self.field(field).map_err(|failure| failure.inside(Step::Field(field.name)))?;
-            near = place + usize::from(!field.is_repeated);
+            near = place + usize::from(field.rule == Rule::One);
         }
         Ok(())
     }
@@ -98,8 +104,8 @@ impl Transcoder<'_> {
     fn field(&mut self, field: &'static Field) -> Result<(), Failure> {
         match self.reader.peek()? {
             JsonKind::Null => self.reader.literal().map(drop)?,
-            JsonKind::Array if field.is_repeated => return self.elements(field),
-            _ if field.is_repeated => return Err(Problem::Expected("an array").into()),
+            JsonKind::Array if field.rule != Rule::One => return self.elements(field),
+            _ if field.rule != Rule::One => return Err(Problem::Expected("an array").into()),
             _ => self.value(field)?,
         }
         Ok(())
@@ -107,6 +113,9 @@ impl Transcoder<'_> {
 
     fn elements(&mut self, field: &'static Field) -> Result<(), Failure> {
         self.reader.array_start()?;
+        if field.rule == Rule::Records {
+            return self.records(field);
+        }
         let is_packed = field.kind.wire_type() != WireType::Delimited;
         let begun = if is_packed { Some(self.writer.begin(field.number)?) } else { None };
         let mut index = 0;
@@ -116,6 +125,30 @@ impl Transcoder<'_> {
             index += 1;
         }
         Ok(begun.map_or(Ok(()), |begun| self.writer.end(&begun))?)
+    }
+
+    /// Records, of which each stands or falls by itself. Not so where the text is no JSON: nobody knows where one ends.
+    fn records(&mut self, field: &'static Field) -> Result<(), Failure> {
+        let mut index = 0;
+        while self.reader.next_element()? {
+            let (begin, mark) = (self.reader, self.writer.mark());
+            let written = match self.value(field) {
+                Err(failure) if failure.is_of_a_value() => self.unreadable(field, begin, mark),
+                written => written,
+            };
+            written.map_err(|failure| failure.inside(Step::Element(index)))?;
+            index += 1;
+        }
+        Ok(())
+    }
+
+    /// In place of what was written of a record.
+    #[cold]
+    fn unreadable(&mut self, field: &'static Field, begin: Reader<'a>, mark: Mark) -> Result<(), Failure> {
+        self.reader = begin;
+        self.writer.take_back(mark);
+        self.reader.skip_value()?;
+        Ok(self.writer.delimited(field.number, UNREADABLE)?)
     }
 
     /// One value with its key.
@@ -222,6 +255,11 @@ impl Kind {
 }
 
 impl Failure {
+    /// Whether the text may be JSON all the same.
+    fn is_of_a_value(&self) -> bool {
+        matches!(self.0.0, Problem::Expected(_))
+    }
+
     fn inside(mut self, step: Step) -> Self {
         self.0.1.push(step);
         self

@@ -12,8 +12,17 @@ pub(super) struct Field {
     /// In lowerCamelCase.
     pub name: &'static str,
     pub number: u32,
-    pub is_repeated: bool,
+    pub rule: Rule,
     pub kind: Kind,
+}
+
+/// How often a field may stand.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Rule {
+    One,
+    Many,
+    /// As [`Self::Many`]: records, or metrics with records in them. A bad one costs itself alone.
+    Records,
 }
 
 /// What a field holds: protobuf's types, and how OTLP's JSON writes bytes.
@@ -87,11 +96,15 @@ use Kind::{
 };
 
 const fn one(name: &'static str, number: u32, kind: Kind) -> Field {
-    Field { name, number, is_repeated: false, kind }
+    Field { name, number, rule: Rule::One, kind }
 }
 
 const fn many(name: &'static str, number: u32, kind: Kind) -> Field {
-    Field { name, number, is_repeated: true, kind }
+    Field { name, number, rule: Rule::Many, kind }
+}
+
+const fn records(name: &'static str, number: u32, message: &'static Message) -> Field {
+    Field { name, number, rule: Rule::Records, kind: Nested(message) }
 }
 
 // requests
@@ -142,7 +155,7 @@ static RESOURCE_LOGS: Message = Message(&[
     one("schemaUrl", 3, Text),
 ]);
 static SCOPE_LOGS: Message =
-    Message(&[one("scope", 1, Nested(&SCOPE)), many("logRecords", 2, Nested(&LOG_RECORD)), one("schemaUrl", 3, Text)]);
+    Message(&[one("scope", 1, Nested(&SCOPE)), records("logRecords", 2, &LOG_RECORD), one("schemaUrl", 3, Text)]);
 static LOG_RECORD: Message = Message(&[
     one("timeUnixNano", 1, Fixed64),
     one("observedTimeUnixNano", 11, Fixed64),
@@ -195,7 +208,7 @@ static RESOURCE_SPANS: Message = Message(&[
     one("schemaUrl", 3, Text),
 ]);
 static SCOPE_SPANS: Message =
-    Message(&[one("scope", 1, Nested(&SCOPE)), many("spans", 2, Nested(&SPAN)), one("schemaUrl", 3, Text)]);
+    Message(&[one("scope", 1, Nested(&SCOPE)), records("spans", 2, &SPAN), one("schemaUrl", 3, Text)]);
 static SPAN: Message = Message(&[
     one("traceId", 1, Hex),
     one("spanId", 2, Hex),
@@ -241,7 +254,7 @@ static RESOURCE_METRICS: Message = Message(&[
     one("schemaUrl", 3, Text),
 ]);
 static SCOPE_METRICS: Message =
-    Message(&[one("scope", 1, Nested(&SCOPE)), many("metrics", 2, Nested(&METRIC)), one("schemaUrl", 3, Text)]);
+    Message(&[one("scope", 1, Nested(&SCOPE)), records("metrics", 2, &METRIC), one("schemaUrl", 3, Text)]);
 static METRIC: Message = Message(&[
     one("name", 1, Text),
     one("description", 2, Text),
@@ -253,19 +266,17 @@ static METRIC: Message = Message(&[
     one("summary", 11, Nested(&SUMMARY)),
     many("metadata", 12, Nested(&KEY_VALUE)),
 ]);
-static GAUGE: Message = Message(&[many("dataPoints", 1, Nested(&NUMBER_POINT))]);
+static GAUGE: Message = Message(&[records("dataPoints", 1, &NUMBER_POINT)]);
 static SUM: Message = Message(&[
-    many("dataPoints", 1, Nested(&NUMBER_POINT)),
+    records("dataPoints", 1, &NUMBER_POINT),
     one("aggregationTemporality", 2, Choice(&TEMPORALITY)),
     one("isMonotonic", 3, Bool),
 ]);
 static HISTOGRAM: Message =
-    Message(&[many("dataPoints", 1, Nested(&HISTOGRAM_POINT)), one("aggregationTemporality", 2, Choice(&TEMPORALITY))]);
-static EXPONENTIAL_HISTOGRAM: Message = Message(&[
-    many("dataPoints", 1, Nested(&EXPONENTIAL_POINT)),
-    one("aggregationTemporality", 2, Choice(&TEMPORALITY)),
-]);
-static SUMMARY: Message = Message(&[many("dataPoints", 1, Nested(&SUMMARY_POINT))]);
+    Message(&[records("dataPoints", 1, &HISTOGRAM_POINT), one("aggregationTemporality", 2, Choice(&TEMPORALITY))]);
+static EXPONENTIAL_HISTOGRAM: Message =
+    Message(&[records("dataPoints", 1, &EXPONENTIAL_POINT), one("aggregationTemporality", 2, Choice(&TEMPORALITY))]);
+static SUMMARY: Message = Message(&[records("dataPoints", 1, &SUMMARY_POINT)]);
 static TEMPORALITY: Enum = Enum { prefix: "AGGREGATION_TEMPORALITY_", names: &["UNSPECIFIED", "DELTA", "CUMULATIVE"] };
 static NUMBER_POINT: Message = Message(&[
     many("attributes", 7, Nested(&KEY_VALUE)),

@@ -13,6 +13,7 @@ use prost::Message as _;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::assemble::check;
 
 mod generate;
 
@@ -106,14 +107,15 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_request_is_refused_or_read_whole(
+    fn a_damaged_request_is_refused_or_read_but_for_its_bad_records(
         request in generate::metrics(), at in any::<prop::sample::Index>(), byte in any::<u8>(),
     ) {
         let mut json = serde_json::to_vec(&request).unwrap();
         let at = at.index(json.len());
         json[at] = byte;
         if let Ok(bytes) = to_protobuf(Signal::Metrics, &json, NO_LIMIT) {
-            prop_assert!(ExportMetricsServiceRequest::decode(&bytes[..]).is_ok());
+            let rejected = check(Signal::Metrics, &bytes).unwrap().rejected;
+            prop_assert!(rejected > 0 || ExportMetricsServiceRequest::decode(&bytes[..]).is_ok());
         }
     }
 }
@@ -166,10 +168,9 @@ fn enums_are_numbers_or_names() {
         [17, 17, 17, 99]
     );
     assert_eq!(record(json!("SEVERITY_NUMBER_FATAL4")), 24);
-    let wrong = r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"severityNumber":"ERROR"}]}]}]}"#;
     assert_eq!(
-        error(Signal::Logs, wrong),
-        "resourceLogs[0].scopeLogs[0].logRecords[0].severityNumber: expected an integer or a name of the enum"
+        counted(Signal::Logs, r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"severityNumber":"ERROR"}]}]}]}"#),
+        (0, 1)
     );
 }
 
@@ -253,20 +254,88 @@ fn an_error_names_the_place_and_never_the_value() {
             "resourceLogs[0].resource.attributes[0].key: expected a string",
         ),
         (
-            r#"{"resourceLogs":[{"scopeLogs":[{},{"logRecords":[{"traceId":"secret"}]}]}]}"#,
-            "resourceLogs[0].scopeLogs[1].logRecords[0].traceId: expected a string of hexadecimal digits, two for each byte",
+            r#"{"resourceLogs":[{"scopeLogs":[{},{"logRecords":7}]}]}"#,
+            "resourceLogs[0].scopeLogs[1].logRecords: expected an array",
         ),
         (
-            r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"-5"}]}]}]}"#,
-            "resourceLogs[0].scopeLogs[0].logRecords[0].timeUnixNano: expected an integer from 0 to 2^64-1, as a number or a string",
+            r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{},{"traceId":"secret","body":}]}]}]}"#,
+            "resourceLogs[0].scopeLogs[0].logRecords[1]: expected a value at byte 76",
         ),
         (
-            r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"boolValue":"yes"}}]}]}]}"#,
-            "resourceLogs[0].scopeLogs[0].logRecords[0].body.boolValue: expected true or false",
+            r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"secret"#,
+            "resourceLogs[0].scopeLogs[0].logRecords[0].body.stringValue: a string has no end, from byte 69",
         ),
     ] {
         assert_eq!(error(Signal::Logs, json), told);
     }
+}
+
+/// Records the line takes of it, and records it rejects.
+fn counted(signal: Signal, json: &str) -> (u64, u64) {
+    let checked = check(signal, &to_protobuf(signal, json.as_bytes(), NO_LIMIT).unwrap()).unwrap();
+    (checked.records, checked.rejected)
+}
+
+#[test]
+fn a_record_with_a_bad_value_costs_itself_alone() {
+    let long = "x".repeat(300);
+    let good = format!(r#"{{"name":"good","attributes":[{{"key":"k","value":{{"stringValue":"{long}"}}}}]}}"#);
+    for bad in [
+        r#""traceId":"no hex""#,
+        r#""traceId":7"#,
+        r#""spanId":"abc""#,
+        r#""kind":"SERVER""#,
+        r#""startTimeUnixNano":"-5""#,
+        r#""startTimeUnixNano":18446744073709551616"#,
+        r#""droppedLinksCount":1.5"#,
+        r#""name":{"text":"a"}"#,
+        r#""attributes":{"key":"value"}"#,
+        r#""attributes":[{"key":"a","value":{"boolValue":"yes"}}]"#,
+        r#""attributes":[{"key":"a","value":{"arrayValue":{"values":[{"bytesValue":"*"}]}}}]"#,
+        r#""events":[{"timeUnixNano":1},7]"#,
+        r#""status":"ok""#,
+    ] {
+        // What is written of it before and what would come behind leave no trace.
+        let bad = format!(r#"{{"links":[{{"traceState":"{long}"}}],{bad},"traceState":"{long}"}}"#);
+        let spans = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{good},{bad},7,{good}]}}]}}]}}"#);
+        assert_eq!(counted(Signal::Traces, &spans), (2, 2), "{bad}");
+        let without = spans.replace(&format!(",{bad},7"), "");
+        let (mixed, pure) = (spans.as_bytes(), without.as_bytes());
+        let read = |json| to_protobuf(Signal::Traces, json, NO_LIMIT).unwrap();
+        // Two of three bytes each, in lists whose lengths have their own.
+        assert_eq!(read(mixed).len(), read(pure).len() + 2 * 3, "{bad}");
+    }
+}
+
+#[test]
+fn of_a_metric_a_bad_point_costs_itself_and_a_bad_name_the_metric() {
+    let metrics = |metric: &str| {
+        let json = format!(
+            r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{metric},{{"gauge":{{"dataPoints":[{{"asInt":1}}]}}}}]}}]}}]}}"#
+        );
+        counted(Signal::Metrics, &json)
+    };
+    for (kind, bad) in [
+        ("gauge", r#"{"asDouble":"1,5"}"#),
+        ("sum", r#"{"asInt":"9223372036854775808"}"#),
+        ("histogram", r#"{"bucketCounts":[1,-1]}"#),
+        ("exponentialHistogram", r#"{"scale":4294967296}"#),
+        ("summary", r#"{"quantileValues":[{"quantile":"half"}]}"#),
+    ] {
+        assert_eq!(
+            metrics(&format!(r#"{{"{kind}":{{"dataPoints":[{{}},{bad},{{}}]}},"name":"a"}}"#)),
+            (3, 1),
+            "{kind}"
+        );
+    }
+    assert_eq!(metrics(r#"{"gauge":{"dataPoints":[{},{}]},"name":7}"#), (1, 1));
+    assert_eq!(metrics(r#"{"gauge":{"dataPoints":7}}"#), (1, 1));
+}
+
+#[test]
+fn a_resource_with_a_bad_value_is_a_request_with_one() {
+    let json = r#"{"resourceLogs":[{"resource":{"attributes":7},"scopeLogs":[{"logRecords":[{}]}]}]}"#;
+    assert_eq!(error(Signal::Logs, json), "resourceLogs[0].resource.attributes: expected an array");
 }
 
 /// A body of so many arrays inside each other, or of lists of keys.
@@ -285,34 +354,7 @@ fn deep(depth: usize, is_list: bool) -> String {
 /// Whether the line takes it: the transcoder, and then the decoder.
 fn is_taken(json: &str) -> bool {
     let request = to_protobuf(Signal::Logs, json.as_bytes(), NO_LIMIT);
-    let mut refused = Refused(0);
-    request.is_ok_and(|request| crate::decode::otlp::logs(&request, &mut refused).is_ok()) && refused.0 == 0
-}
-
-/// How many records cannot be read.
-struct Refused(usize);
-
-impl<'a> crate::decode::otlp::LogSink<'a> for Refused {
-    fn record(&mut self, _: &crate::record::LogRecord<'a>) -> Result<(), Self::Refused> {
-        Ok(())
-    }
-}
-
-impl<'a> crate::decode::otlp::Sink<'a> for Refused {
-    type Refused = crate::record::Malformed;
-
-    fn reject(&mut self, _: Self::Refused) -> Result<(), Self::Refused> {
-        self.0 += 1;
-        Ok(())
-    }
-
-    fn end_scope(&mut self, _: &crate::record::Scope<'a>) -> Result<(), Self::Refused> {
-        Ok(())
-    }
-
-    fn end_resource(&mut self, _: &crate::record::Resource<'a>) -> Result<(), Self::Refused> {
-        Ok(())
-    }
+    request.is_ok_and(|request| check(Signal::Logs, &request).is_ok_and(|checked| checked.rejected == 0))
 }
 
 #[test]
