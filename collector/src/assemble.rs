@@ -34,6 +34,7 @@ mod tables;
 pub use check::check;
 pub use direct::Direct;
 
+pub use days::{DAYS_AWAITED, DAYS_KEPT};
 use days::{Fill, Sealed};
 use request::Selection;
 use tables::{Tables, Taken};
@@ -49,6 +50,8 @@ pub struct Limits {
     /// Bytes of all open blocks before compression, above which all are sealed. Where no sender waits for a block,
     /// nothing else bounds how many half-full ones there are.
     pub open: usize,
+    /// Days of one table that one request may span.
+    pub days: usize,
 }
 
 /// A block with less than an eighth of what it may have when its age comes fills slowly: what waiting would add to it is

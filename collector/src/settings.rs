@@ -174,6 +174,7 @@ impl Settings {
             age,
             patience: if config.spool.is_some() { age.max(PATIENCE) } else { age },
             open: memory_budget,
+            days: if config.spool.is_some() { assemble::DAYS_KEPT } else { assemble::DAYS_AWAITED },
         };
         let (login, log_filter) = (login(&config, variables), log_filter(variables));
         let auth = &config.receivers.otlp.auth;

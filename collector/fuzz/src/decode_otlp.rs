@@ -11,7 +11,7 @@ use std::{
 
 use collector::{
     ack::Ack,
-    assemble::{Assembler, Limits},
+    assemble::{Assembler, DAYS_KEPT, Limits},
     budget::Budget,
     delivery::{Delivery, Transport},
     metrics::Pipeline,
@@ -74,6 +74,7 @@ fn blocks(signal: Signal, message: &[u8]) -> Vec<Block> {
         age: Duration::from_secs(1),
         patience: Duration::from_secs(1),
         open: usize::MAX,
+        days: DAYS_KEPT,
     };
     let (_layouts, layouts) = tokio::sync::watch::channel(Layouts::default());
     let metrics = Arc::new(Pipeline::new(&mut prometheus_client::registry::Registry::default()));

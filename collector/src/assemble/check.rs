@@ -3,7 +3,9 @@
 //! Comes in: a request. Goes out: how many records it has and how many of them can never be stored, just as the line
 //! will find. Pure; must not build anything.
 
-use super::days::{NANOSECONDS_A_DAY, OPEN_DAYS};
+use std::collections::BTreeSet;
+
+use super::days::{DAYS_KEPT, LAST_DAY, NANOSECONDS_A_DAY};
 use crate::{
     decode::otlp::{self, LogSink, PointSink, Sink, SpanSink},
     delivery::Checked,
@@ -34,7 +36,7 @@ pub fn check(signal: Signal, body: &[u8]) -> Result<Checked, Malformed> {
 struct Count {
     checked: Checked,
     /// The days of each table that have a row: beyond a number of them a record is refused.
-    days: Vec<(Table, u64)>,
+    days: BTreeSet<(Table, u64)>,
     last: Option<(Table, u64)>,
 }
 
@@ -50,10 +52,12 @@ impl Count {
     #[cold]
     fn begin(&mut self, day: (Table, u64)) -> bool {
         if !self.days.contains(&day) {
-            if self.days.iter().filter(|(table, _)| *table == day.0).count() == OPEN_DAYS {
+            let (table, day_of_rows) = day;
+            let is_full = || self.days.range((table, 0)..=(table, u64::MAX)).count() == DAYS_KEPT;
+            if day_of_rows > LAST_DAY || is_full() {
                 return false;
             }
-            self.days.push(day);
+            self.days.insert(day);
         }
         self.last = Some(day);
         true

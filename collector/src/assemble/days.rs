@@ -15,9 +15,22 @@ use crate::{
     table::{Block, Layout, Layouts, Table},
 };
 
-/// Days for which rows may gather at once. A backfill of a month fits; above it the oldest block goes early, and of a
-/// request that spans more what lies on further days is refused: each day is an insert and a part of its own.
+/// Days for which rows may gather at once, between requests. A backfill of a month fits; above it the blocks with the
+/// fewest rows go early, which cost their table the least.
 pub(super) const OPEN_DAYS: usize = 32;
+
+/// Days of one table that one request may span while its sender waits for ClickHouse; what lies on further days is
+/// refused. Each is an insert and a part of its own, of which a small server does some ten in a second, and others wait
+/// behind them. ClickHouse itself takes so many days in an insert.
+pub const DAYS_AWAITED: usize = 100;
+
+/// The same where requests are kept and nobody waits: three years of daily points. Each open block takes some kilobytes,
+/// however few rows it has.
+pub const DAYS_KEPT: usize = 1_100;
+
+/// The last day whose every moment a table can hold: retention, and the times of metrics, are counted in 32 bits of
+/// seconds, until 2106-02-07 06:28:15. What is later would be stored as 1970, and deleted at once.
+pub(super) const LAST_DAY: u64 = u32::MAX as u64 / 86_400 - 1;
 
 pub(super) const NANOSECONDS_A_DAY: u64 = 86_400_000_000_000;
 
@@ -27,16 +40,23 @@ pub(super) struct Days<C> {
     table: Table,
     layout: Option<Arc<Layout>>,
     open: Vec<Open<C>>,
+    /// The day of each, side by side: they are looked through for a record of another day than the last one's.
+    days: Vec<u64>,
     /// The open block that took the last record: mostly the right one for the next.
     last: usize,
+    /// Whether that has a row of the present scope, and so is on every list below.
+    is_at_hand: bool,
     /// Blocks that have rows of the present request.
-    marked: usize,
+    marked: Vec<usize>,
+    /// Those of them that have rows whose scope has not ended.
+    unscoped: Vec<usize>,
+    /// Those whose resource has not ended.
+    ungrouped: Vec<usize>,
 }
 
 /// A block that still takes rows.
 #[derive(Debug)]
 struct Open<C> {
-    day: u64,
     rows: Rows<C>,
     acks: Vec<Ack>,
     /// First and last kept delivery.
@@ -86,32 +106,55 @@ pub(super) trait OpenBlocks {
 
 impl<C: Columns> Days<C> {
     pub(super) const fn new(table: Table) -> Self {
-        Self { table, layout: None, open: Vec::new(), last: 0, marked: 0 }
+        Self {
+            table,
+            layout: None,
+            open: Vec::new(),
+            days: Vec::new(),
+            last: 0,
+            is_at_hand: false,
+            marked: Vec::new(),
+            unscoped: Vec::new(),
+            ungrouped: Vec::new(),
+        }
     }
 
     pub(super) const fn table(&self) -> Table {
         self.table
     }
 
-    /// Where the row of a record of this day goes. None: the request spans too many days.
+    /// Where the row of a record of this day goes; it must be pushed. None: no table can hold that day, or the request
+    /// spans more days than `most`.
     #[inline]
-    pub(super) fn row(&mut self, day: u64, now: Instant) -> Option<&mut C> {
-        let is_at_hand = self.open.get(self.last).is_some_and(|open| open.day == day && open.is_marked);
-        if !is_at_hand {
-            self.last = self.begin(day, now)?;
+    pub(super) fn row(&mut self, day: u64, most: usize, now: Instant) -> Option<&mut C> {
+        if !(self.is_at_hand && self.days[self.last] == day) {
+            self.begin(day, most, now)?;
         }
         Some(self.open[self.last].rows.row())
     }
 
     #[cold]
-    fn begin(&mut self, day: u64, now: Instant) -> Option<usize> {
-        let found = self.open.iter().position(|open| open.day == day);
-        if found.is_some_and(|index| self.open[index].is_marked) {
-            return found;
+    fn begin(&mut self, day: u64, most: usize, now: Instant) -> Option<()> {
+        let is_last = self.days.get(self.last) == Some(&day);
+        let found = if is_last { Some(self.last) } else { self.days.iter().position(|open| *open == day) };
+        let index = match found {
+            Some(index) if self.open[index].is_marked => index,
+            _ if day > LAST_DAY || self.marked.len() >= most => return None,
+            found => self.mark(found, day, now),
+        };
+        let rows = &self.open[index].rows;
+        if rows.unscoped() == 0 {
+            self.unscoped.push(index);
         }
-        if self.marked == OPEN_DAYS {
-            return None;
+        if rows.ungrouped() == 0 {
+            self.ungrouped.push(index);
         }
+        (self.last, self.is_at_hand) = (index, true);
+        Some(())
+    }
+
+    /// The present request has rows of a day it had none of.
+    fn mark(&mut self, found: Option<usize>, day: u64, now: Instant) -> usize {
         let index = found.unwrap_or_else(|| self.open_for(day, now));
         let open = &mut self.open[index];
         open.rows.mark(&mut open.marks);
@@ -119,18 +162,18 @@ impl<C: Columns> Days<C> {
         if open.rows.count() == 0 {
             open.fill.since = now;
         }
-        self.marked += 1;
-        Some(index)
+        self.marked.push(index);
+        index
     }
 
-    /// An empty block serves again: its buffers are warm.
+    /// An empty block serves again: its buffers are warm. There is one at most, and it is the first.
     fn open_for(&mut self, day: u64, now: Instant) -> usize {
-        if let Some(index) = self.open.iter().position(|open| open.rows.count() == 0 && !open.is_marked) {
-            self.open[index].day = day;
-            return index;
+        if self.open.first().is_some_and(|open| open.rows.count() == 0 && !open.is_marked) {
+            self.days[0] = day;
+            return 0;
         }
+        self.days.push(day);
         self.open.push(Open {
-            day,
             rows: Rows::new(self.table, self.layout.as_deref()),
             acks: Vec::new(),
             deliveries: None,
@@ -143,39 +186,65 @@ impl<C: Columns> Days<C> {
 
     /// Every row of the present request since the last call has this scope.
     pub(super) fn end_scope(&mut self, scope: &Scope<'_>, room: &mut Room) -> Result<(), Refused> {
-        for open in self.open.iter_mut().filter(|open| open.is_marked && open.rows.unscoped() > 0) {
-            room.take(scope.encoded_size() * open.rows.unscoped())?;
-            open.rows.end_scope(scope);
+        self.is_at_hand = false;
+        for index in self.unscoped.drain(..) {
+            let rows = &mut self.open[index].rows;
+            room.take(scope.encoded_size() * rows.unscoped())?;
+            rows.end_scope(scope);
         }
         Ok(())
     }
 
     /// Every row of the present request since the last call has this resource.
     pub(super) fn end_resource(&mut self, resource: &Resource<'_>, room: &mut Room) -> Result<(), Refused> {
-        for open in self.open.iter_mut().filter(|open| open.is_marked && open.rows.ungrouped() > 0) {
-            room.take(resource.encoded_size() * open.rows.ungrouped())?;
-            open.rows.end_resource(resource);
+        self.is_at_hand = false;
+        for index in self.ungrouped.drain(..) {
+            let rows = &mut self.open[index].rows;
+            room.take(resource.encoded_size() * rows.ungrouped())?;
+            rows.end_resource(resource);
         }
         Ok(())
     }
 
-    /// The first open block stays when it is empty; the others have done their work.
-    fn forget_empty(&mut self) {
+    /// The present request is dealt with.
+    fn unmark(&mut self) {
+        self.is_at_hand = false;
+        self.marked.clear();
+        // Something is on these where the request was broken off.
+        self.unscoped.clear();
+        self.ungrouped.clear();
+    }
+
+    /// Blocks without a row have done their work; the first open one may stay.
+    fn forget_empty(&mut self, may_first_stay: bool) {
         let mut index = 0;
         self.open.retain(|open| {
-            index += 1;
-            index == 1 || open.rows.count() > 0
+            let is_kept = (index == 0 && may_first_stay) || open.rows.count() > 0;
+            if !is_kept {
+                self.days.remove(index);
+            }
+            index += usize::from(is_kept);
+            is_kept
         });
         self.last = 0;
+    }
+
+    /// Blocks beyond what may be open: those with the fewest rows, and of those the oldest.
+    fn surplus(&self) -> Vec<usize> {
+        let Some(surplus) = self.open.len().checked_sub(OPEN_DAYS).filter(|surplus| *surplus > 0) else {
+            return Vec::new();
+        };
+        let mut order: Vec<_> = (0..self.open.len()).filter(|index| self.open[*index].fill.rows > 0).collect();
+        order.sort_by_key(|index| (self.open[*index].fill.rows, self.open[*index].fill.since));
+        order.truncate(surplus);
+        order
     }
 }
 
 impl<C: Columns> OpenBlocks for Days<C> {
     fn keep(&mut self, ack: &Ack, kept: Option<Seq>) {
-        if self.marked == 0 {
-            return;
-        }
-        for open in self.open.iter_mut().filter(|open| open.is_marked) {
+        for index in &self.marked {
+            let open = &mut self.open[*index];
             open.is_marked = false;
             match kept {
                 Some(seq) => open.deliveries = Some((open.deliveries.map_or(seq, |(first, _)| first), seq)),
@@ -184,11 +253,12 @@ impl<C: Columns> OpenBlocks for Days<C> {
             open.rows.settle();
             (open.fill.rows, open.fill.bytes) = (open.rows.count(), open.rows.bytes());
         }
-        self.marked = 0;
+        self.unmark();
     }
 
     fn roll_back(&mut self, kept: Option<Seq>) {
-        for open in self.open.iter_mut().filter(|open| open.is_marked) {
+        for index in &self.marked {
+            let open = &mut self.open[*index];
             open.is_marked = false;
             open.rows.rollback(&open.marks);
             // What a dictionary has learned stays in it, and counts; so the block is made of this request too.
@@ -197,10 +267,9 @@ impl<C: Columns> OpenBlocks for Days<C> {
                 *last = seq;
             }
         }
-        self.marked = 0;
+        self.unmark();
         // And goes with the block where there is no row to keep it for.
-        self.open.retain(|open| open.rows.count() > 0);
-        self.last = 0;
+        self.forget_empty(false);
     }
 
     fn deadline(&self, due: &dyn Fn(&Fill) -> Instant) -> Option<Instant> {
@@ -216,16 +285,16 @@ impl<C: Columns> OpenBlocks for Days<C> {
     }
 
     fn seal_where(&mut self, is_due: &dyn Fn(&Fill) -> bool, sealed: &mut Sealed<'_>) {
-        let surplus = (self.open.len() > OPEN_DAYS).then(|| self.deadline(&|open| open.since)).flatten();
+        let surplus = self.surplus();
         let before = sealed.blocks.len();
-        for open in &mut self.open {
-            if open.fill.rows > 0 && (Some(open.fill.since) == surplus || is_due(&open.fill)) {
+        for (index, open) in self.open.iter_mut().enumerate() {
+            if open.fill.rows > 0 && (is_due(&open.fill) || surplus.contains(&index)) {
                 sealed.metrics.sealed(sealed.now.duration_since(open.fill.since));
-                sealed.blocks.push(open.seal(self.table, self.layout.as_ref()));
+                sealed.blocks.push(open.seal(self.table, self.days[index], self.layout.as_ref()));
             }
         }
         if sealed.blocks.len() > before {
-            self.forget_empty();
+            self.forget_empty(true);
             self.report(sealed.metrics);
         }
     }
@@ -235,6 +304,7 @@ impl<C: Columns> OpenBlocks for Days<C> {
         if layout != self.layout.as_ref() {
             self.seal_where(&|_| true, sealed);
             self.open.clear();
+            self.days.clear();
             self.layout = layout.cloned();
         }
     }
@@ -247,7 +317,7 @@ impl<C: Columns> OpenBlocks for Days<C> {
 }
 
 impl<C: Columns> Open<C> {
-    fn seal(&mut self, table: Table, layout: Option<&Arc<Layout>>) -> Block {
+    fn seal(&mut self, table: Table, day: u64, layout: Option<&Arc<Layout>>) -> Block {
         let sealed = self.rows.seal(layout.map(Arc::as_ref));
         (self.fill.rows, self.fill.bytes) = (0, 0);
         let (body, raw_bytes) = sealed.body.finish();
@@ -259,7 +329,7 @@ impl<C: Columns> Open<C> {
             columns: sealed.names.into(),
             layout: layout.cloned(),
             acks: std::mem::take(&mut self.acks),
-            day: self.day,
+            day,
             deliveries: self.deliveries.take().map(|(first, last)| first..=last),
             receipt: None,
             room: None,

@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 use super::{
+    Limits,
     days::{Days, NANOSECONDS_A_DAY},
     growth::{ATTRIBUTE_BYTES, BLOCKS, NESTED_BYTES, ROW_BYTES, Room},
 };
@@ -76,6 +77,8 @@ pub(super) struct Request<'s> {
     pub(super) records: u64,
     pub(super) rejected: u64,
     now: Instant,
+    /// How many it may span.
+    days: usize,
     room: Room,
     /// None: every record.
     selection: Option<Selection<'s>>,
@@ -84,15 +87,14 @@ pub(super) struct Request<'s> {
 }
 
 impl<'s> Request<'s> {
-    /// `block` is the size of a full one.
-    pub(super) fn new(bytes: usize, block: usize, now: Instant, selection: Option<Selection<'s>>) -> Self {
+    pub(super) fn new(bytes: usize, limits: Limits, now: Instant, selection: Option<Selection<'s>>) -> Self {
         let most = match selection {
             // What was taken once is taken again, whatever the limits are now.
             Some(Selection::Block(_)) => usize::MAX,
-            _ => BLOCKS.saturating_mul(block),
+            _ => BLOCKS.saturating_mul(limits.bytes),
         };
         let room = Room::of_request(if most == usize::MAX { most } else { bytes }, most);
-        Self { records: 0, rejected: 0, now, room, selection, index: 0 }
+        Self { records: 0, rejected: 0, now, days: limits.days, room, selection, index: 0 }
     }
 
     /// A record that cannot be read.
@@ -110,7 +112,7 @@ impl<'s> Request<'s> {
         {
             return None;
         }
-        let row = days.row(day, self.now);
+        let row = days.row(day, self.days, self.now);
         self.records += u64::from(row.is_some());
         self.rejected += u64::from(row.is_none());
         row

@@ -77,7 +77,7 @@ impl Tables {
         now: Instant,
     ) -> Result<Taken, Refused> {
         let Self { logs, sessions, traces, gauge, sum, histogram, exponential, summary, transform } = self;
-        let mut request = Request::new(body.len(), limits.bytes, now, selection);
+        let mut request = Request::new(body.len(), limits, now, selection);
         match signal {
             Signal::Logs => {
                 let mut sink = LogRequest { request, logs, sessions, transform };

@@ -1,5 +1,6 @@
 use opentelemetry_proto::tonic::{
     collector::logs::v1::ExportLogsServiceRequest,
+    common::v1::InstrumentationScope,
     logs::v1::{LogRecord as Record, ResourceLogs, ScopeLogs},
 };
 use prometheus_client::registry::Registry;
@@ -29,6 +30,7 @@ fn assembler(rows: usize) -> Assembler {
         age: Duration::from_secs(1),
         patience: Duration::from_secs(1),
         open: usize::MAX,
+        days: DAYS_KEPT,
     };
     let (_, layouts) = watch::channel(Layouts::default());
     Assembler::new(limits, layouts, Arc::new(Pipeline::new(&mut Registry::default())))
@@ -115,15 +117,72 @@ fn an_empty_request_is_delivered_at_once() {
 }
 
 #[test]
-fn of_a_request_over_more_days_than_allowed_the_surplus_is_refused_and_told() {
+fn a_request_of_years_is_stored_and_of_more_days_the_surplus_is_refused_and_told() {
     let mut assembler = assembler(1_000_000);
+    let now = Instant::now();
+    let year: Vec<_> = (0..2 * DAYS_KEPT as u64).map(|record| record / 2 * DAY).collect();
+    let mut blocks = assembler.take(delivery(request(&year)).0, &mut (), now);
+    assert_eq!(blocks.len(), DAYS_KEPT - days::OPEN_DAYS, "what is open stays bounded");
+    blocks.extend(assembler.finish(now));
+    assert!(blocks.iter().all(|block| block.rows == 2) && blocks.len() == DAYS_KEPT);
+
     let days: Vec<_> = (0..20_000).map(|day| day * DAY).collect();
     let (wide, answer) = delivery(request(&days));
-    assembler.take(wide, &mut (), Instant::now());
+    let mut blocks = assembler.take(wide, &mut (), now);
+    blocks.extend(assembler.finish(now));
+    assert_eq!(blocks.len(), DAYS_KEPT);
+    blocks.into_iter().flat_map(|block| block.acks).for_each(Ack::stored);
+    assert_eq!(outcome(answer), Outcome::Delivered { rejected: 20_000 - DAYS_KEPT as u64 });
+}
+
+#[test]
+fn a_wide_request_seals_no_block_of_others_that_has_more_rows() {
+    let mut assembler = assembler(1_000_000);
+    let busy = delivery(request(&[20_000 * DAY; 3])).0;
+    assembler.take(busy, &mut (), Instant::now());
+    let days: Vec<_> = (0..100).map(|day| day * DAY).collect();
+    let sealed = assembler.take(delivery(request(&days)).0, &mut (), Instant::now());
+    assert!(sealed.iter().all(|block| block.rows == 1) && sealed.len() == 101 - days::OPEN_DAYS, "{}", sealed.len());
+}
+
+#[test]
+fn a_time_that_no_table_can_hold_costs_its_record_alone() {
+    let mut assembler = assembler(1_000);
+    let last = (days::LAST_DAY + 1) * DAY - 1;
+    assert!(last / 1_000_000_000 <= u64::from(u32::MAX) && (last + DAY) / 1_000_000_000 > u64::from(u32::MAX));
+    let (mixed, answer) = delivery(request(&[last, last + 1, u64::MAX, 1]));
+    assembler.take(mixed, &mut (), Instant::now());
     let blocks = assembler.finish(Instant::now());
-    assert_eq!(blocks.len(), days::OPEN_DAYS);
-    blocks.into_iter().flat_map(|block| block.acks).for_each(|ack| ack.settle(Outcome::Delivered { rejected: 0 }));
-    assert_eq!(outcome(answer), Outcome::Delivered { rejected: 20_000 - days::OPEN_DAYS as u64 });
+    assert_eq!(blocks.iter().map(|block| (block.day, block.rows)).collect::<Vec<_>>(), [(days::LAST_DAY, 1), (0, 1)]);
+    blocks.into_iter().flat_map(|block| block.acks).for_each(Ack::stored);
+    assert_eq!(outcome(answer), Outcome::Delivered { rejected: 2 });
+}
+
+/// Rows find their scope and resource though every record lies on another day than the one before.
+#[test]
+fn scopes_and_resources_reach_the_rows_of_every_day() {
+    let scope = |name: &str, times: &[u64]| ScopeLogs {
+        scope: Some(InstrumentationScope { name: name.into(), ..Default::default() }),
+        log_records: times.iter().map(|time| Record { time_unix_nano: *time, ..Default::default() }).collect(),
+        ..Default::default()
+    };
+    let group = |name: &str, scope_logs| ResourceLogs { schema_url: name.into(), scope_logs, ..Default::default() };
+    let resource_logs = vec![
+        group("first", vec![scope("a", &[0, DAY, 0]), scope("b", &[DAY, 0])]),
+        group("second", vec![scope("c", &[0]), scope("d", &[DAY])]),
+    ];
+    let mut assembler = assembler(1_000);
+    let body = ExportLogsServiceRequest { resource_logs }.encode_to_vec();
+    assembler.take(delivery(body).0, &mut (), Instant::now());
+    let text = |row: &cell::Row, name: &str| format!("{:?}", row[name]);
+    let read = |block: &Block| {
+        let rows = native::read(block).rows.into_iter();
+        rows.map(|row| text(&row, "ResourceSchemaUrl") + &text(&row, "ScopeName")).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(
+        assembler.finish(Instant::now()).iter().map(read).collect::<Vec<_>>(),
+        [r#""first""a" "first""a" "first""b" "second""c""#, r#""first""a" "first""b" "second""d""#]
+    );
 }
 
 #[test]
@@ -153,6 +212,7 @@ fn a_session_goes_to_its_own_table_and_a_changed_layout_closes_what_was_begun() 
         age: Duration::from_secs(1),
         patience: Duration::from_secs(1),
         open: usize::MAX,
+        days: DAYS_KEPT,
     };
     let (sender, layouts) = watch::channel(Layouts::default());
     let mut assembler = Assembler::new(limits, layouts, Arc::new(Pipeline::new(&mut Registry::default())));

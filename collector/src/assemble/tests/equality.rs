@@ -154,6 +154,7 @@ impl Line {
             age: std::time::Duration::from_secs(1),
             patience: std::time::Duration::ZERO,
             open: usize::MAX,
+            days: crate::assemble::DAYS_KEPT,
         };
         let (_, layouts) = tokio::sync::watch::channel(layouts(known));
         let metrics = Pipeline::new(&mut prometheus_client::registry::Registry::default());

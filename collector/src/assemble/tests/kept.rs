@@ -127,13 +127,14 @@ fn kept_deliveries_and_others_never_share_a_block() {
 fn what_is_looked_through_counts_as_what_is_assembled() {
     let mut assembler = assembler(usize::MAX);
     let mut bodies = generated(60);
-    bodies.push((Signal::Logs, request(&(0..40).map(|day| day * DAY).collect::<Vec<_>>())));
+    bodies.push((Signal::Logs, request(&(0..1_500).map(|day| day * 50 * DAY).collect::<Vec<_>>())));
     bodies.push((Signal::Logs, b"\x0a\xff".to_vec()));
     for (signal, body) in bodies {
         let checked = check(signal, &body);
         let (delivery, answer) = delivery(body);
-        assembler.take(Delivery { signal, ..delivery }, &mut (), Instant::now());
-        for block in assembler.finish(Instant::now()) {
+        let mut blocks = assembler.take(Delivery { signal, ..delivery }, &mut (), Instant::now());
+        blocks.extend(assembler.finish(Instant::now()));
+        for block in blocks {
             block.acks.into_iter().for_each(Ack::stored);
         }
         match (checked, outcome(answer)) {

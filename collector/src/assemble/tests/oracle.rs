@@ -34,6 +34,15 @@ pub struct Expected {
 
 impl Expected {
     fn push(&mut self, table: Table, parts: [Row; 2]) {
+        // No table can hold a time whose day is not over when 32 bits of seconds are.
+        let is_beyond = |(name, cell): (&String, &Cell)| match (name.as_str(), cell) {
+            ("Timestamp" | "TimeUnix", Cell::Time(time)) => time / 86_400_000_000_000 >= 49_710,
+            _ => false,
+        };
+        if parts.iter().flatten().any(is_beyond) {
+            self.rejected += 1;
+            return;
+        }
         self.rows.entry(table).or_default().push(parts.into_iter().flatten().collect());
     }
 }
