@@ -66,8 +66,7 @@ impl Budget {
 
     /// A share of so many bytes as soon as there is room, in the order of asking. More than everything is everything.
     pub async fn wait(&self, bytes: usize) -> Option<Permit> {
-        let total = self.part.as_ref().map_or(self.total, |part| part.total.min(self.total));
-        let units = u32::try_from(bytes.div_ceil(UNIT).min(total)).ok()?;
+        let units = u32::try_from(bytes.min(self.most()).div_ceil(UNIT)).ok()?;
         // First the user's own: whoever waits for that does not stand in the way of others.
         let part = match &self.part {
             Some(part) => Some(Arc::clone(&part.units).acquire_many_owned(units).await.ok()?),
@@ -75,6 +74,17 @@ impl Budget {
         };
         let units = Arc::clone(&self.units).acquire_many_owned(units).await.ok()?;
         Some(Permit { units, part })
+    }
+
+    /// The most bytes that this user can ever have.
+    pub fn most(&self) -> usize {
+        self.part.as_ref().map_or(self.total, |part| part.total.min(self.total)) * UNIT
+    }
+
+    /// Whether less than a quarter is left, of all or of what this user may have.
+    pub fn is_scarce(&self) -> bool {
+        let is_scarce = |units: &Semaphore, total: usize| units.available_permits() < total / 4;
+        is_scarce(&self.units, self.total) || self.part.as_ref().is_some_and(|part| is_scarce(&part.units, part.total))
     }
 
     /// Bytes in all.

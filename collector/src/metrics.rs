@@ -29,7 +29,7 @@ mod shelf;
 mod spool;
 
 pub use progress::{InHand, Progress};
-pub use readings::{BudgetGauge, ProcessReadings};
+pub use readings::{BudgetGauge, ProcessReadings, UnfinishedGauge};
 pub use shelf::ShelfMetrics;
 pub use spool::SpoolMetrics;
 

@@ -75,6 +75,8 @@ pub struct Intake {
     budget: Budget,
     /// Whose turn it is to be read; see [`AHEAD`].
     ahead: Budget,
+    /// Of `budget`, what messages that are not taken yet may have, where they come one behind the other.
+    unfinished: Budget,
     /// Largest request, in bytes, after decompression.
     request_limit: usize,
     metrics: Arc<Pipeline>,
@@ -122,8 +124,26 @@ impl Intake {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let unfolding = Arc::new(Semaphore::new(cores));
         let shares = Shares::of_all(budget.clone(), ahead.clone(), request_limit);
+        let unfinished = shares.unfinished();
         let (local_pods, sender, pool) = (None, None, Pool::default());
-        Self { deliveries, shares, budget, ahead, request_limit, metrics, local_pods, sender, pool, unfolding }
+        Self {
+            deliveries,
+            shares,
+            budget,
+            ahead,
+            unfinished,
+            request_limit,
+            metrics,
+            local_pods,
+            sender,
+            pool,
+            unfolding,
+        }
+    }
+
+    /// What messages that are not taken yet may have.
+    pub fn unfinished(&self) -> Budget {
+        self.unfinished.clone()
     }
 
     /// Tells of requests what is known of the pods they come from.
@@ -148,7 +168,8 @@ impl Intake {
     /// whose pod it is.
     fn for_peer(&self, address: IpAddr) -> Self {
         let share = self.shares.of(address);
-        Self { budget: share.held, ahead: share.ahead, local_pods: None, sender: Some(address), ..self.clone() }
+        let (budget, ahead, unfinished) = (share.held, share.ahead, share.unfinished);
+        Self { budget, ahead, unfinished, local_pods: None, sender: Some(address), ..self.clone() }
     }
 
     /// Hands on a request whose bytes are admitted, and waits for its outcome.

@@ -13,7 +13,7 @@ use crate::{
     admin::Health,
     budget::Budget,
     insert::Client,
-    metrics::{BudgetGauge, Pipeline, ProcessReadings},
+    metrics::{BudgetGauge, Pipeline, ProcessReadings, UnfinishedGauge},
     receive::{AHEAD, Intake, deliver, stream},
     role::{Outlet, outlet},
     schema::Schema,
@@ -66,6 +66,7 @@ pub async fn run(settings: Settings) -> Result<()> {
     let local_pods = sources.local_pods(&settings, &mut registry);
     let streams = Arc::new(stream::Metrics::new(&mut registry));
     let intake = Intake::new(line.deliveries, budget, ahead, settings.request_limit, metrics).knowing(local_pods);
+    registry.register_collector(Box::new(UnfinishedGauge(intake.unfinished())));
     let mut admin = start_admin(&settings, health, registry).await?;
     let known = (line.handovers, line.keeper);
     let mut sockets = start_sockets(&settings, intake, known, streams, draining).await?;

@@ -39,12 +39,28 @@ impl Collector for BudgetGauge {
             ("clickstack_collector_kept_blocks_used", "Bytes of sealed blocks nobody waits for", self.blocks.used()),
             ("clickstack_collector_kept_blocks_limit", "Bytes such blocks may take", self.blocks.limit()),
         ] {
-            let gauge = ConstGauge::new(super::saturated(bytes));
-            let metric = encoder.encode_descriptor(name, help, Some(&Unit::Bytes), gauge.metric_type())?;
-            gauge.encode(metric)?;
+            encode_bytes(&mut encoder, name, help, bytes)?;
         }
         Ok(())
     }
+}
+
+/// The part of the budget for messages that are not taken yet, of connections that are no HTTP.
+#[derive(Debug)]
+pub struct UnfinishedGauge(pub Budget);
+
+impl Collector for UnfinishedGauge {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
+        let help = "Bytes of messages that have not come whole or are not taken yet";
+        encode_bytes(&mut encoder, "clickstack_collector_stream_unfinished_used", help, self.0.used())?;
+        let help = "Bytes such messages may take; beyond, none is read";
+        encode_bytes(&mut encoder, "clickstack_collector_stream_unfinished_limit", help, self.0.limit())
+    }
+}
+
+fn encode_bytes(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, bytes: usize) -> Result<(), Error> {
+    let gauge = ConstGauge::new(super::saturated(bytes));
+    gauge.encode(encoder.encode_descriptor(name, help, Some(&Unit::Bytes), gauge.metric_type())?)
 }
 
 /// Clock ticks a second in `/proc/PID/stat`: 100 on every Linux, whatever the kernel's own tick.

@@ -143,11 +143,16 @@ impl Intake {
         if let Some(missing) = length.checked_sub(permit.bytes()).filter(|missing| *missing > 0) {
             let room = self.request_limit.saturating_sub(permit.bytes()).max(missing);
             let more = missing.next_multiple_of(STEP).min(room);
-            if !permit.grow(more) {
+            if !permit.grow(more) && !permit.grow(missing) {
                 return Err(Refused::Budget);
             }
         }
         Ok(())
+    }
+
+    /// Whether those who hold something, and do nothing with it, are in the way of others.
+    pub(super) fn is_scarce(&self) -> bool {
+        self.budget.is_scarce() || self.unfinished.is_scarce()
     }
 
     /// Undoes what stands around the message, admitting what comes out of it as it comes.

@@ -14,23 +14,25 @@ use tokio::{
 };
 
 use super::{
-    Intake, Refused,
+    Intake,
     files::{self, FilesError},
-    inflate::{Encoding, InflateError},
     listener::HEADER_TIMEOUT,
-    stream::{Batches, Closed, Connection, Metrics, Name, Owed, Protocol, Seats, Socket},
+    stream::{Batches, Closed, Connection, Metrics, Name, Owed, Progress, Protocol, Seats, Socket},
 };
 use crate::delivery::Transport;
 
 use handshake::{Nonce, Ping};
-use message::{Events, Framing, Message, NoMessage};
+use message::{Framing, NoMessage};
 use msgpack::{Invalid, Reader};
+use taking::Taking;
 pub use whole::{Whole, read};
 
 mod handshake;
 mod message;
 mod msgpack;
 mod record;
+mod taking;
+mod unfolded;
 mod whole;
 
 /// Bytes of a PING at most.
@@ -119,7 +121,8 @@ struct Fluent {
 
 impl Protocol for Fluent {
     const NAME: Name = Name { receiver: "fluentforward", transport: Transport::Fluent };
-    const SENDS_AGAIN: bool = true;
+
+    type Taking = Taking;
 
     async fn greet(&mut self, socket: &mut Socket, buffer: &mut BytesMut) -> Result<(), Closed> {
         let Some(key) = &self.key else { return Ok(()) };
@@ -132,48 +135,18 @@ impl Protocol for Fluent {
         Ok(self.framing.whole(bytes)?)
     }
 
-    fn take(message: &Bytes, batches: &mut Batches, now: u64) -> Result<Option<Owed>, Closed> {
-        let told = Message::of(message)?;
-        let owed = match told.chunk {
-            Some(chunk) => {
-                let words = ack(chunk);
-                let answer = batches.begin_owed(words.len());
-                Some(Owed { words, answer })
-            }
-            None => {
-                batches.begin();
-                None
-            }
+    fn begin(message: Bytes, batches: &mut Batches, now: u64) -> Result<(Self::Taking, Option<Owed>), Closed> {
+        let (taking, words) = Taking::of(message, now)?;
+        let Some(words) = words else {
+            batches.begin();
+            return Ok((taking, None));
         };
-        let unfolded = match told.events {
-            Events::Packed(packing, bytes) if packing != Some(Encoding::Identity) => {
-                match packing.map(|encoding| batches.unfold(&message.slice_ref(bytes), encoding)) {
-                    Some(Ok(unfolded)) => unfolded,
-                    Some(Err(InflateError::NoRoom)) => return Err(Closed::Budget),
-                    // As one that is not compressed.
-                    Some(Err(InflateError::TooLarge(_))) => return Err(Closed::TooLarge),
-                    // Sent again it would be no better.
-                    Some(Err(error)) => {
-                        batches.refuse(Self::NAME.transport, error.into());
-                        Vec::new()
-                    }
-                    None => {
-                        batches.refuse(Self::NAME.transport, Refused::Malformed);
-                        Vec::new()
-                    }
-                }
-            }
-            _ => Vec::new(),
-        };
-        told.events(&unfolded).try_for_each(|event| match event {
-            Ok(event) => batches.push(|record| event.write(told.tag, now, record)),
-            Err(_) => {
-                batches.reject();
-                Ok(())
-            }
-        })?;
-        batches.end();
-        Ok(owed)
+        let answer = batches.begin_owed(words.len());
+        Ok((taking, Some(Owed { words, answer })))
+    }
+
+    fn take(taking: &mut Self::Taking, batches: &mut Batches) -> Progress {
+        taking.take(batches)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::io::Read;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use lz4_flex::frame::FrameDecoder;
 use memchr::memmem;
 
@@ -97,6 +97,28 @@ pub fn inflate(
         Encoding::Snappy if body.starts_with(SNAPPY_FRAMED) => out.pieces(snap::read::FrameDecoder::new(&body[..])),
         Encoding::Snappy => snappy_block(body, out),
         Encoding::Lz4 => out.pieces(Lz4Frames::new(body)),
+    }
+}
+
+/// A body that is unfolded while it is read, to whatever size; what is wrong with it shows when it is reached. None for
+/// an encoding that senders of such bodies do not use.
+pub fn unfolding(body: Bytes, encoding: Encoding) -> Option<Box<dyn Read + Send>> {
+    match encoding {
+        Encoding::Gzip => Some(Box::new(flate2::bufread::MultiGzDecoder::new(body.reader()))),
+        Encoding::Zstd => {
+            let mut reader = zstd::stream::read::Decoder::with_buffer(body.reader()).ok()?;
+            reader.window_log_max(ZSTD_WINDOW_LOG).ok()?;
+            Some(Box::new(reader))
+        }
+        Encoding::Identity | Encoding::Deflate | Encoding::Snappy | Encoding::Lz4 => None,
+    }
+}
+
+/// What `unfolding` holds beside the body at most: the window, and what is decoded at once.
+pub const fn held_by(encoding: Encoding) -> usize {
+    match encoding {
+        Encoding::Zstd => (1 << ZSTD_WINDOW_LOG) + (256 << 10),
+        _ => 64 << 10,
     }
 }
 

@@ -1,7 +1,8 @@
 //! What one of several senders may have of what all share, so that a noisy one leaves room for the others.
 //!
 //! Comes in: a sender's address. Goes out: the budgets as it may use them: of what is read ahead at most half, of the
-//! memory for requests at most three quarters, or one request where that is more. What it sends beyond that waits behind its own requests or is told to
+//! memory for requests at most three quarters, or one request where that is more, and of that half for messages that have
+//! not come whole or are not taken yet: they give nothing back by themselves, and what others need to be taken must. What it sends beyond that waits behind its own requests or is told to
 //! come back, and not behind or instead of those of others. Must not know what is sent.
 
 use std::{
@@ -20,6 +21,7 @@ const SENDERS: usize = 4096;
 pub(super) struct Share {
     pub(super) held: Budget,
     pub(super) ahead: Budget,
+    pub(super) unfinished: Budget,
 }
 
 /// Everybody's shares.
@@ -34,7 +36,12 @@ pub(super) struct Shares {
 impl Shares {
     pub(super) fn of_all(held: Budget, ahead: Budget, request_limit: usize) -> Self {
         let most = (held.limit() / 4 * 3).max(request_limit).min(held.limit());
-        Self { whole: Share { held, ahead }, most, senders: Arc::default() }
+        let unfinished = Budget::new(held.limit() / 2);
+        Self { whole: Share { held, ahead, unfinished }, most, senders: Arc::default() }
+    }
+
+    pub(super) fn unfinished(&self) -> Budget {
+        self.whole.unfinished.clone()
     }
 
     pub(super) fn of(&self, sender: IpAddr) -> Share {
@@ -45,8 +52,12 @@ impl Shares {
         if senders.len() >= SENDERS {
             senders.retain(|_, share| !share.is_idle());
         }
-        let Share { held, ahead } = &self.whole;
-        let share = Share { held: held.part(self.most), ahead: ahead.part(ahead.limit() / 2) };
+        let Share { held, ahead, unfinished } = &self.whole;
+        let share = Share {
+            held: held.part(self.most),
+            ahead: ahead.part(ahead.limit() / 2),
+            unfinished: unfinished.part(self.most / 2),
+        };
         if senders.len() < SENDERS {
             senders.insert(sender, share.clone());
         }
@@ -56,7 +67,7 @@ impl Shares {
 
 impl Share {
     fn is_idle(&self) -> bool {
-        self.held.is_part_unused() && self.ahead.is_part_unused()
+        self.held.is_part_unused() && self.ahead.is_part_unused() && self.unfinished.is_part_unused()
     }
 }
 

@@ -23,10 +23,11 @@ mod batches;
 mod connection;
 mod metrics;
 mod outgoing;
+mod patience;
 mod seats;
 
-pub(super) use batches::Batches;
-pub(super) use connection::{Closed, Connection, Owed, Protocol, now};
+pub(super) use batches::{Batches, PIECE};
+pub(super) use connection::{Closed, Connection, Owed, Progress, Protocol, now};
 pub use metrics::Metrics;
 pub(super) use outgoing::{Name, Outgoing};
 pub use seats::Seats;

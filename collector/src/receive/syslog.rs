@@ -11,7 +11,7 @@ use tokio::{net::UdpSocket, sync::watch};
 use super::{
     Intake, Refused,
     listener::told_to,
-    stream::{Batches, Closed, Connection, Metrics, Name, Outgoing, Owed, Protocol, Seats, Socket, now},
+    stream::{Batches, Closed, Connection, Metrics, Name, Outgoing, Owed, Progress, Protocol, Seats, Socket, now},
 };
 use crate::delivery::Transport;
 
@@ -52,7 +52,8 @@ impl Syslog {
         let Some(mut outgoing) = Outgoing::new(NAME, intake, self.metrics, stopping.clone()) else { return };
         let mut buffer = vec![0; DATAGRAM];
         loop {
-            outgoing.batches.hold(0);
+            // Gives back what is not needed.
+            let _ = outgoing.batches.hold(0);
             outgoing.launch();
             tokio::select! {
                 readable = socket.readable(), if outgoing.has_way() => {
@@ -77,8 +78,9 @@ fn read(socket: &UdpSocket, buffer: &mut [u8], outgoing: &mut Outgoing) {
     for _ in 0..AT_ONCE {
         // An error is one of an earlier send, of which there are none.
         let Ok(length) = socket.try_recv(buffer) else { break };
-        if !outgoing.batches.hold(length) || take(&buffer[..length], &mut outgoing.batches, now()).is_err() {
-            outgoing.batches.intake.metrics.turned_away(NAME.transport, Refused::Budget.as_str());
+        match outgoing.batches.hold(length) {
+            Ok(()) => take(&buffer[..length], &mut outgoing.batches, now()),
+            Err(_) => outgoing.batches.intake.metrics.turned_away(NAME.transport, Refused::Budget.as_str()),
         }
         if !outgoing.has_way() {
             break;
@@ -87,27 +89,32 @@ fn read(socket: &UdpSocket, buffer: &mut [u8], outgoing: &mut Outgoing) {
     outgoing.count();
 }
 
-fn take(message: &[u8], batches: &mut Batches, now: u64) -> Result<(), Closed> {
+fn take(message: &[u8], batches: &mut Batches, now: u64) {
     let message = Message::of(message, now);
-    if message == Message::default() {
-        return Ok(());
+    if message != Message::default() {
+        batches.begin();
+        batches.push(|record| record::write(&message, now, record));
     }
-    batches.begin();
-    batches.push(|record| record::write(&message, now, record))
 }
 
 struct Lines;
 
 impl Protocol for Lines {
     const NAME: Name = NAME;
-    const SENDS_AGAIN: bool = false;
+
+    type Taking = (Bytes, u64);
 
     fn whole(&mut self, bytes: &[u8], is_all: bool) -> Result<Option<usize>, Closed> {
         framing::whole(bytes, is_all).map_err(|framing::TooLong| Closed::TooLarge)
     }
 
-    fn take(message: &Bytes, batches: &mut Batches, now: u64) -> Result<Option<Owed>, Closed> {
-        take(framing::message(message), batches, now).map(|()| None)
+    fn begin(message: Bytes, _batches: &mut Batches, now: u64) -> Result<(Self::Taking, Option<Owed>), Closed> {
+        Ok(((message, now), None))
+    }
+
+    fn take((message, now): &mut Self::Taking, batches: &mut Batches) -> Progress {
+        take(framing::message(message), batches, *now);
+        Progress::Done
     }
 }
 

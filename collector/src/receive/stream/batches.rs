@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::Closed;
 use crate::{
     ack::{Ack, Answer, Outcome},
     budget::Permit,
@@ -21,13 +20,27 @@ use crate::{
 };
 
 /// A request is closed at so many bytes: as large as batches of log files are.
-pub(super) const PIECE: usize = 1 << 20;
+pub(in crate::receive) const PIECE: usize = 1 << 20;
 
 /// What a duty counts for, beside the words that go with it.
 const DUTY: usize = 128;
 
 /// As much is kept for what comes next.
 const SLACK: usize = 128 << 10;
+
+/// As much is read at once, so a connection has it anyway.
+const SMALL: usize = 16 << 10;
+
+/// Why what was read cannot be held.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::receive) enum Lack {
+    /// There will never be room for so much.
+    Ever,
+    /// Messages that are not taken yet have all that they may have.
+    Unfinished,
+    /// What is on its way has it. It comes back with the answers.
+    Now,
+}
 
 /// A request and what it is owed to.
 #[derive(Debug)]
@@ -45,10 +58,14 @@ pub(super) struct Batch {
 pub(in crate::receive) struct Batches {
     pub(in crate::receive) intake: Intake,
     permit: Permit,
+    /// For messages that are not taken yet; `permit` is for them too.
+    unfinished: Permit,
     open: Batch,
     ready: VecDeque<Batch>,
     /// Bytes that are read and not taken yet.
     read: usize,
+    /// Bytes that are needed beside, to take the message.
+    beside: usize,
     /// The message that is taken.
     message: Taken,
     /// Records since they were asked for.
@@ -78,20 +95,37 @@ impl Batch {
 impl Batches {
     /// None where the process ends.
     pub(in crate::receive) fn new(intake: Intake) -> Option<Self> {
-        let permit = intake.budget.admit(0)?;
+        let (permit, unfinished) = (intake.budget.admit(0)?, intake.unfinished.admit(0)?);
         let open = Batch::new(intake.request_limit);
         let (ready, message) = (VecDeque::new(), Taken::default());
-        Some(Self { intake, permit, open, ready, read: 0, message, bad: 0, records: 0 })
+        Some(Self { intake, permit, unfinished, open, ready, read: 0, beside: 0, message, bad: 0, records: 0 })
     }
 
     /// Makes room for so many bytes that are read, and for what will come of them, or gives back what is not needed.
-    pub(in crate::receive) fn hold(&mut self, read: usize) -> bool {
+    pub(in crate::receive) fn hold(&mut self, read: usize) -> Result<(), Lack> {
         self.read = read;
-        let needed = 2 * read + self.size();
-        if needed == 0 || self.permit.bytes() > needed + SLACK {
-            self.permit.shrink(needed);
+        let unfinished = if read > SMALL { read } else { 0 };
+        if self.is_hopeless() || unfinished > self.intake.unfinished.most() {
+            return Err(Lack::Ever);
         }
+        let needed = self.needed();
+        give_back(&mut self.permit, needed);
+        give_back(&mut self.unfinished, unfinished);
+        // In this order: whoever has this waits for what comes back by itself.
+        self.intake.admit(unfinished, &mut self.unfinished).map_err(|_| Lack::Unfinished)?;
+        self.intake.admit(needed, &mut self.permit).map_err(|_| Lack::Now)
+    }
+
+    /// Makes room for so many bytes beside the message. Without it, `hold` asks for it too.
+    pub(in crate::receive) fn want(&mut self, beside: usize) -> bool {
+        self.beside = beside;
+        let needed = self.needed();
         self.intake.admit(needed, &mut self.permit).is_ok()
+    }
+
+    /// Whether there can never be room for what is wanted.
+    pub(in crate::receive) fn is_hopeless(&self) -> bool {
+        self.read + self.beside + self.growth() > self.intake.budget.most()
     }
 
     /// Begins a message whose sender waits for an answer, which comes with these words.
@@ -106,19 +140,17 @@ impl Batches {
         self.message = Taken::default();
     }
 
-    /// A record of the message. One that is none, or larger than a request may be, costs itself.
-    pub(in crate::receive) fn push(
-        &mut self,
-        mut fill: impl FnMut(&mut Record<'_>) -> Result<(), Unfit>,
-    ) -> Result<(), Closed> {
+    /// A record of the message. One that is none, or larger than a request may be, costs itself. Whoever has more of them
+    /// looks first whether requests wait to be sent.
+    pub(in crate::receive) fn push(&mut self, mut fill: impl FnMut(&mut Record<'_>) -> Result<(), Unfit>) {
         let mut pushed = self.open.request.push(&mut fill);
         if pushed == Err(Unfit::Full) && self.open.request.records() > 0 {
-            self.cut()?;
+            self.cut();
             pushed = self.open.request.push(&mut fill);
         }
         if pushed.is_err() {
             self.reject();
-            return Ok(());
+            return;
         }
         self.records += 1;
         if !self.message.is_in {
@@ -131,7 +163,9 @@ impl Batches {
                 None => self.open.is_kept = true,
             }
         }
-        if self.open.size() >= PIECE { self.cut() } else { Ok(()) }
+        if self.open.size() >= PIECE {
+            self.cut();
+        }
     }
 
     /// Something of the message that is no record.
@@ -148,23 +182,24 @@ impl Batches {
 
     /// The message has no more records.
     pub(in crate::receive) fn end(&mut self) {
+        self.beside = 0;
         if let Some(duty) = self.message.duty.take() {
             duty.settle(Outcome::Delivered { rejected: self.message.rejected });
         }
     }
 
-    /// Unfolds what a message holds, within the budget and the limit of a request.
-    pub(in crate::receive) fn unfold(&mut self, packed: &Bytes, encoding: Encoding) -> Result<Vec<u8>, InflateError> {
-        let held = 2 * self.read + self.size();
-        let (intake, permit) = (&self.intake, &mut self.permit);
-        let has_room = |length: usize| intake.admit(held + length, permit).is_ok();
-        let unfolded = inflate(packed, encoding, intake.request_limit, Vec::new(), has_room)?;
-        self.read += unfolded.len();
-        Ok(unfolded)
+    /// Unfolds what a message holds, within the budget and to so many bytes at most.
+    pub(in crate::receive) fn unfold(
+        &mut self,
+        packed: &Bytes,
+        encoding: Encoding,
+        limit: usize,
+    ) -> Result<Vec<u8>, InflateError> {
+        inflate(packed, encoding, limit, Vec::new(), |length| self.want(length))
     }
 
     /// Whether requests wait to be sent.
-    pub(super) fn is_waiting(&self) -> bool {
+    pub(in crate::receive) fn is_waiting(&self) -> bool {
         !self.ready.is_empty()
     }
 
@@ -187,19 +222,82 @@ impl Batches {
         Some((batch, permit))
     }
 
-    fn cut(&mut self) -> Result<(), Closed> {
+    fn cut(&mut self) {
         let full = self.replace();
         self.ready.push_back(full);
-        self.message.is_in = false;
-        let needed = self.read + self.size();
-        self.intake.admit(needed, &mut self.permit).map_err(|_| Closed::Budget)
     }
 
+    /// What is begun of the message goes with the request.
     fn replace(&mut self) -> Batch {
+        self.message.is_in = false;
         std::mem::replace(&mut self.open, Batch::new(self.intake.request_limit))
+    }
+
+    fn needed(&self) -> usize {
+        self.read + self.beside + self.growth() + self.size()
+    }
+
+    /// What comes of the message until a request is cut.
+    fn growth(&self) -> usize {
+        self.read.max(self.beside).min(PIECE)
     }
 
     fn size(&self) -> usize {
         self.open.size() + self.ready.iter().map(Batch::size).sum::<usize>()
+    }
+}
+
+fn give_back(permit: &mut Permit, needed: usize) {
+    let held = permit.bytes();
+    if held > needed + SLACK || needed == 0 && held > 0 {
+        permit.shrink(needed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use prometheus_client::registry::Registry;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::{budget::Budget, metrics::Pipeline};
+
+    const MIB: usize = 1 << 20;
+
+    /// Of one sender, who may hold three quarters of it.
+    fn batches(intake: &Intake) -> Batches {
+        Batches::new(intake.for_peer([10, 0, 0, 1].into())).unwrap()
+    }
+
+    fn intake(budget: usize) -> Intake {
+        let pipeline = Arc::new(Pipeline::new(&mut Registry::default()));
+        Intake::new(mpsc::channel(1).0, Budget::new(budget), Budget::new(MIB), MIB, pipeline)
+    }
+
+    #[test]
+    fn messages_that_are_not_taken_leave_half_for_what_comes_of_them() {
+        let intake = intake(16 * MIB);
+        let (mut first, mut second) = (batches(&intake), batches(&intake));
+        assert_eq!(first.hold(7 * MIB), Err(Lack::Ever));
+        assert_eq!((first.hold(4 * MIB), second.hold(MIB)), (Ok(()), Ok(())));
+        assert_eq!(second.hold(3 * MIB), Err(Lack::Unfinished));
+        assert_eq!(second.hold(SMALL), Ok(()), "small ones are no trouble");
+        assert!(first.want(3 * MIB), "and who has come so far can go on");
+        assert_eq!(second.hold(3 * MIB), Err(Lack::Unfinished));
+        first.end();
+        assert_eq!((first.hold(0), second.hold(3 * MIB)), (Ok(()), Ok(())));
+    }
+
+    #[test]
+    fn what_is_on_its_way_gives_its_room_back() {
+        let intake = intake(16 * MIB);
+        let on_its_way = intake.budget.admit(14 * MIB);
+        let mut batches = batches(&intake);
+        assert_eq!(batches.hold(2 * MIB), Err(Lack::Now));
+        drop(on_its_way);
+        assert_eq!(batches.hold(2 * MIB), Ok(()));
+        assert!(!batches.want(20 * MIB) && batches.is_hopeless());
     }
 }

@@ -19,14 +19,10 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Batches, Metrics, Name, Outgoing, Socket};
+use super::{Batches, Metrics, Name, Outgoing, Socket, patience::Patience};
 use crate::{
     ack::{Answer, Outcome},
-    receive::{
-        Intake,
-        body::{FRAME_WITHIN, INLINE},
-        listener::told_to,
-    },
+    receive::{Intake, body::INLINE, listener::told_to},
 };
 
 /// Bytes read at once.
@@ -34,14 +30,6 @@ const READ: usize = 16 << 10;
 
 /// A buffer that has grown beyond is given back once it is empty.
 const LARGE: usize = 256 << 10;
-
-/// A sender that says nothing for so long has a connection it does not need. Most that ask for no answer find out that
-/// it is closed before they send again, and not all: so it is long.
-const IDLE: Duration = Duration::from_secs(3600);
-
-/// How long a message waits for room in the budget, and how often it looks.
-const ROOM_WITHIN: Duration = Duration::from_secs(10);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Words that a connection is owed at most, of some 300 bytes each: beyond, nothing more is read.
 const OWED: usize = 256;
@@ -53,8 +41,8 @@ const WRITE_WITHIN: Duration = Duration::from_secs(10);
 pub trait Protocol: Send + 'static {
     const NAME: Name;
 
-    /// Whether its senders keep what they have no word for. Those that do not wait for as long as there is no room.
-    const SENDS_AGAIN: bool;
+    /// A message that is taken, as far as it has come.
+    type Taking: Send + 'static;
 
     /// What comes before the messages, with what was read of them.
     fn greet(
@@ -71,11 +59,22 @@ pub trait Protocol: Send + 'static {
     /// The bytes are none of this protocol.
     fn whole(&mut self, bytes: &[u8], is_all: bool) -> Result<Option<usize>, Closed>;
 
-    /// A message to records. `now` is in nanoseconds since the Unix epoch.
+    /// Begins to take a message; what its sender asks for comes with it. `now` is in nanoseconds since the Unix epoch.
     ///
     /// # Errors
     /// Nothing more can be read after it.
-    fn take(message: &Bytes, batches: &mut Batches, now: u64) -> Result<Option<Owed>, Closed>;
+    fn begin(message: Bytes, batches: &mut Batches, now: u64) -> Result<(Self::Taking, Option<Owed>), Closed>;
+
+    /// Makes records of it, until a request is full of them or room is wanted.
+    fn take(taking: &mut Self::Taking, batches: &mut Batches) -> Progress;
+}
+
+/// How far a message was taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Progress {
+    Done,
+    /// There is more of it, for which there has to be room.
+    Paused,
 }
 
 /// Words that a sender gets once its message is stored.
@@ -110,24 +109,36 @@ pub enum Closed {
 type Awaited = Pin<Box<dyn Future<Output = (Vec<u8>, Outcome)> + Send>>;
 
 /// A connection as it is served.
-pub struct Connection<P> {
+pub struct Connection<P: Protocol> {
     socket: Socket,
     protocol: P,
     stopping: watch::Receiver<bool>,
     outgoing: Outgoing,
     buffer: BytesMut,
+    /// What is taken now.
+    message: Option<Message<P::Taking>>,
+    /// Whether the sender of the last message asks what becomes of it.
+    asks: bool,
     owed: FuturesUnordered<Awaited>,
-    /// Its sender has said the last word.
+    /// Its sender has said the last word, or is not waited for any longer.
     has_ended: bool,
     /// Nothing more is read.
     is_ending: bool,
-    /// Since when there is no room.
-    starved: Option<Instant>,
+    /// Why it ends, where it ends in peace.
+    end: Closed,
+    patience: Patience,
     /// When it is closed, because something is to be sent again.
     leaving: Option<Instant>,
-    /// When something was read, or could not be.
-    heard: Instant,
     has_told: bool,
+}
+
+/// A message that has come whole.
+struct Message<T> {
+    taking: T,
+    length: usize,
+    /// There is more of it than fits into a request, or unfolds in a moment.
+    is_long: bool,
+    owed: Option<Owed>,
 }
 
 impl Closed {
@@ -163,12 +174,14 @@ impl<P: Protocol> Connection<P> {
             stopping,
             outgoing,
             buffer: BytesMut::new(),
+            message: None,
+            asks: false,
             owed: FuturesUnordered::new(),
             has_ended: false,
             is_ending: false,
-            starved: None,
+            end: Closed::Ended,
+            patience: Patience::new(),
             leaving: None,
-            heard: Instant::now(),
             has_told: false,
         };
         let greeted = tokio::select! {
@@ -180,6 +193,7 @@ impl<P: Protocol> Connection<P> {
             Err(closed) => closed,
         };
         tracing::debug!(receiver = P::NAME.receiver, reason = closed.as_str(), "connection ended");
+        connection.feed();
         let Self { outgoing, socket, .. } = connection;
         drop(socket);
         // What nobody sends again is not given up with its connection.
@@ -199,20 +213,24 @@ impl<P: Protocol> Connection<P> {
     async fn step(&mut self) -> Result<(), Closed> {
         self.take_whole().await?;
         self.outgoing.launch();
-        if self.is_ending && self.outgoing.is_idle() && self.owed.is_empty() && self.outgoing.batches.is_empty() {
-            return Err(if self.buffer.is_empty() { Closed::Ended } else { Closed::Broken });
+        if self.is_over() {
+            return Err(if self.buffer.is_empty() { self.end } else { Closed::Broken });
         }
-        let reads = self.reads();
+        let (reads, unfinished) = (self.reads(), self.buffer.len());
         if !reads {
-            self.heard = Instant::now();
+            self.patience.rests();
+        } else if let Some(end) = self.patience.is_over(unfinished, || self.outgoing.batches.intake.is_scarce()) {
+            // As if its sender had said the last word: what there is of it may be worth something.
+            (self.has_ended, self.is_ending, self.end) = (true, true, end);
+            return Ok(());
         }
-        let until = self.until(reads);
+        let until = self.leaving.unwrap_or_else(|| self.patience.until(reads, unfinished));
         self.buffer.reserve(READ);
         tokio::select! {
             read = self.socket.read_buf(&mut self.buffer), if reads => match read {
                 Ok(0) => (self.has_ended, self.is_ending) = (true, true),
                 Ok(read) => {
-                    self.heard = Instant::now();
+                    self.patience.hears(unfinished == 0);
                     self.outgoing.batches.intake.metrics.received(P::NAME.transport, read);
                 }
                 Err(_) => return Err(Closed::Broken),
@@ -220,82 +238,106 @@ impl<P: Protocol> Connection<P> {
             () = self.outgoing.answered(), if !self.outgoing.is_idle() => {}
             Some((words, outcome)) = self.owed.next(), if !self.owed.is_empty() => self.tell(&words, outcome).await?,
             () = told_to(&mut self.stopping), if !self.is_ending => self.is_ending = true,
-            () = tokio::time::sleep_until(until) => return self.late(reads),
+            () = tokio::time::sleep_until(until) => if self.leaving.is_some() { return Err(Closed::Retry) },
         }
         Ok(())
     }
 
     /// Takes the messages that are whole, as long as there is room for what comes of them.
     async fn take_whole(&mut self) -> Result<(), Closed> {
-        while !self.outgoing.batches.is_waiting() && self.leaving.is_none() && self.owed.len() < OWED {
-            if !self.outgoing.batches.hold(self.buffer.len()) {
-                let since = *self.starved.get_or_insert_with(Instant::now);
-                let is_over = P::SENDS_AGAIN && since.elapsed() >= ROOM_WITHIN;
-                return if is_over { Err(Closed::Budget) } else { Ok(()) };
+        while self.leaving.is_none() && self.owed.len() < OWED {
+            self.outgoing.launch_full();
+            if self.outgoing.batches.is_waiting() || !self.has_room()? || !self.begins()? {
+                break;
             }
-            self.starved = None;
-            let Some(length) = self.protocol.whole(&self.buffer, self.has_ended)? else {
-                let is_small = self.buffer.len() <= self.outgoing.batches.intake.request_limit;
-                return if is_small { Ok(()) } else { Err(Closed::TooLarge) };
-            };
-            let message = self.buffer.split_to(length).freeze();
-            let owed = self.take(message).await?;
-            if let Some(Owed { words, answer }) = owed {
-                self.owed.push(Box::pin(async move { (words, answer.outcome().await) }));
-            }
-            if self.buffer.is_empty() && self.buffer.capacity() > LARGE {
-                self.buffer = BytesMut::new();
-            }
+            self.take().await?;
         }
         Ok(())
     }
 
-    /// A large message is read beside the workers that serve sockets.
-    async fn take(&mut self, message: Bytes) -> Result<Option<Owed>, Closed> {
-        let now = now();
+    /// Whether what was read can be held, and what comes of it.
+    fn has_room(&mut self) -> Result<bool, Closed> {
+        let read = self.buffer.len() + self.message.as_ref().map_or(0, |message| message.length);
+        let Err(lack) = self.outgoing.batches.hold(read) else {
+            self.feed();
+            return Ok(true);
+        };
+        if !self.patience.is_starved() {
+            self.outgoing.metrics.waits(P::NAME.receiver, true);
+        }
+        self.patience.starves(lack, self.asks)?;
+        Ok(false)
+    }
+
+    fn feed(&mut self) {
+        if self.patience.is_starved() {
+            self.outgoing.metrics.waits(P::NAME.receiver, false);
+            self.patience.feeds();
+        }
+    }
+
+    /// Whether there is a message to take.
+    fn begins(&mut self) -> Result<bool, Closed> {
+        if self.message.is_some() {
+            return Ok(true);
+        }
+        let Some(length) = self.protocol.whole(&self.buffer, self.has_ended)? else {
+            let is_small = self.buffer.len() <= self.outgoing.batches.intake.request_limit;
+            return if is_small { Ok(false) } else { Err(Closed::TooLarge) };
+        };
+        let message = self.buffer.split_to(length).freeze();
+        let (taking, owed) = P::begin(message, &mut self.outgoing.batches, now())?;
+        self.patience.takes();
+        self.asks = owed.is_some();
+        self.message = Some(Message { taking, length, is_long: length > INLINE, owed });
+        Ok(true)
+    }
+
+    /// A long message is taken beside the workers that serve sockets.
+    async fn take(&mut self) -> Result<(), Closed> {
+        let Some(mut message) = self.message.take() else { return Ok(()) };
         let batches = &mut self.outgoing.batches;
-        let taken = if message.len() <= INLINE {
-            P::take(&message, batches, now)
-        } else {
+        let progress = if message.is_long {
             let unfolding = Arc::clone(&batches.intake.unfolding);
             let Ok(slot) = unfolding.acquire_owned().await else { return Err(Closed::Ended) };
             let Some(spare) = Batches::new(batches.intake.clone()) else { return Err(Closed::Ended) };
             let mut taking = std::mem::replace(batches, spare);
             let taken = tokio::task::spawn_blocking(move || {
                 let _slot = slot;
-                (P::take(&message, &mut taking, now), taking)
+                (P::take(&mut message.taking, &mut taking), message, taking)
             });
-            let Ok((taken, taking)) = taken.await else { return Err(Closed::Broken) };
-            *batches = taking;
-            taken
+            let Ok((progress, took, taking)) = taken.await else { return Err(Closed::Broken) };
+            (message, *batches) = (took, taking);
+            progress
+        } else {
+            P::take(&mut message.taking, batches)
         };
         self.outgoing.count();
-        taken
+        match progress {
+            Progress::Paused => self.message = Some(Message { is_long: true, ..message }),
+            Progress::Done => {
+                if let Some(Owed { words, answer }) = message.owed {
+                    self.owed.push(Box::pin(async move { (words, answer.outcome().await) }));
+                }
+                if self.buffer.is_empty() && self.buffer.capacity() > LARGE {
+                    self.buffer = BytesMut::new();
+                }
+            }
+        }
+        Ok(())
     }
 
     fn reads(&self) -> bool {
         let is_open = !self.is_ending && self.leaving.is_none();
-        is_open && self.starved.is_none() && self.owed.len() < OWED && self.outgoing.has_way()
+        let is_free = self.message.is_none() && !self.patience.is_starved();
+        is_open && is_free && self.owed.len() < OWED && self.outgoing.has_way()
     }
 
-    /// When something has to happen, if nothing else does.
-    fn until(&self, reads: bool) -> Instant {
-        let rest = || self.heard + if self.buffer.is_empty() { IDLE } else { FRAME_WITHIN };
-        match (self.leaving, self.starved) {
-            (Some(leaving), _) => leaving,
-            (None, Some(_)) => Instant::now() + LOOK_EVERY,
-            (None, None) if reads => rest(),
-            (None, None) => Instant::now() + IDLE,
-        }
-    }
-
-    fn late(&self, reads: bool) -> Result<(), Closed> {
-        match self.leaving {
-            Some(_) => Err(Closed::Retry),
-            None if !reads => Ok(()),
-            None if self.buffer.is_empty() => Err(Closed::Idle),
-            None => Err(Closed::Broken),
-        }
+    /// Everything that was read is answered for.
+    fn is_over(&self) -> bool {
+        let is_taken = self.message.is_none() && !self.patience.is_starved();
+        let is_answered = self.outgoing.is_idle() && self.owed.is_empty() && self.outgoing.batches.is_empty();
+        self.is_ending && is_taken && is_answered
     }
 
     /// The outcome table's column for protocols that can only say yes. Who is to send again is left, after the time that

@@ -23,6 +23,7 @@ struct End {
 #[derive(Debug, Default)]
 pub struct Metrics {
     connections: Family<Receiver, Gauge>,
+    waiting: Family<Receiver, Gauge>,
     closed: Family<End, Counter>,
     records: Family<Receiver, Counter>,
     bad: Family<Receiver, Counter>,
@@ -36,6 +37,8 @@ impl Metrics {
         let metrics = Self::default();
         let own = registry.sub_registry_with_prefix("clickstack_collector_stream");
         own.register("connections", "Connections that are open", metrics.connections.clone());
+        let help = "Connections that are not read because there is no room in the budget";
+        own.register("waiting_connections", help, metrics.waiting.clone());
         own.register("closed_connections", "Connections that have ended, by reason", metrics.closed.clone());
         own.register("records", "Records read", metrics.records.clone());
         own.register("bad_records", "Records that cannot be read, and are dropped", metrics.bad.clone());
@@ -53,6 +56,16 @@ impl Metrics {
     pub(super) fn closed(&self, receiver: &'static str, closed: Closed) {
         self.connections.get_or_create(&Receiver { receiver }).dec();
         self.closed.get_or_create(&End { receiver, reason: closed.as_str() }).inc();
+    }
+
+    /// One begins to wait for room, or ends.
+    pub(super) fn waits(&self, receiver: &'static str, waits: bool) {
+        let waiting = self.waiting.get_or_create(&Receiver { receiver });
+        if waits {
+            waiting.inc()
+        } else {
+            waiting.dec()
+        };
     }
 
     /// One that was ended before it began.

@@ -58,6 +58,14 @@ impl Outgoing {
         }
     }
 
+    /// Sends what is full.
+    pub(super) fn launch_full(&mut self) {
+        while self.batches.is_waiting() && self.in_flight.len() < IN_FLIGHT {
+            let Some((batch, permit)) = self.batches.next() else { break };
+            self.send(batch, permit);
+        }
+    }
+
     /// Sends what is not sent again by somebody else, and forgets the rest.
     pub(in crate::receive) fn launch_kept(&mut self) {
         while let Some((batch, permit)) = self.batches.next() {

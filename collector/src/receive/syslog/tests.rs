@@ -61,6 +61,32 @@ async fn messages_of_a_connection_are_sent_until_they_are_stored_the_last_withou
     served.await.unwrap();
 }
 
+/// A device that says a line and no end of it is still there; and where it is in the way, the line is worth something.
+#[tokio::test(start_paused = true)]
+async fn a_line_without_its_end_is_waited_for_and_stored_as_it_is_where_others_need_its_room() {
+    let (syslog, mut deliveries, registry) = syslog(1 << 20);
+    let budget = syslog.intake.budget.clone();
+    let (mut sender, socket) = tokio::io::duplex(1 << 10);
+    let (_stop, stopping) = watch::channel(false);
+    let served = tokio::spawn(syslog.serve(Box::new(socket), [10, 0, 0, 1].into(), stopping));
+    sender.write_all(b"<13>on").await.unwrap();
+    assert!(tokio::time::timeout(Duration::from_secs(600), deliveries.recv()).await.is_err());
+    sender.write_all(b"e\n<13>two").await.unwrap();
+    let mut found = Vec::new();
+    let mut next = async || {
+        let delivery = deliveries.recv().await.unwrap();
+        found.extend(records(&delivery).iter().map(text));
+        delivery.ack.settle(Outcome::Delivered { rejected: 0 });
+    };
+    next().await;
+    let _held = budget.admit(900 << 10);
+    next().await;
+    assert_eq!(found, ["one", "two"]);
+    served.await.unwrap();
+    let text = crate::metrics::text(&registry);
+    assert!(text.contains("closed_connections_total{receiver=\"syslog\",reason=\"broken\"} 1"), "{text}");
+}
+
 #[tokio::test]
 async fn datagrams_are_messages_and_what_finds_no_room_is_counted() {
     for (budget, is_taken) in [(1 << 20, true), (1 << 10, false)] {
