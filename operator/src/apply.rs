@@ -72,7 +72,14 @@ pub enum Error {
 impl Error {
     /// The API server understood the object and refuses what it says.
     pub fn is_invalid(&self) -> bool {
-        self.is_answered(422)
+        self.is_answered(422) && !self.is_of_another()
+    }
+
+    /// The object that was to be changed has gone, and perhaps another has its name.
+    fn is_of_another(&self) -> bool {
+        let Self::Write { source: kube::Error::Api(status), .. } = self else { return false };
+        let mut causes = status.details.iter().flat_map(|details| &details.causes);
+        status.code == 409 || status.code == 422 && causes.any(|cause| cause.field == "metadata.uid")
     }
 
     fn is_answered(&self, code: u16) -> bool {
@@ -131,48 +138,62 @@ impl Writer {
     async fn child(&self, plan: &Plan, child: &Child, live: &[Live]) -> Result<bool, Error> {
         let live = found(child, live);
         let object = with_replicas(child, live.map(|live| &live.object));
-        let answer = match live {
+        match live {
             Some(live) if is_current(&child.object, &live.object) => return Ok(false),
-            Some(live) => {
-                if fixed::is_in_the_way(child.kind, &child.object, &live.object) {
-                    self.leave_pods_alone(plan, live).await?;
-                }
-                self.write(plan, child, &object).await?
+            Some(live) if fixed::is_in_the_way(child.kind, &child.object, &live.object) => {
+                self.leave_pods_alone(plan, live).await?;
+                self.make(plan, child, &object).await?;
             }
+            Some(live) => match self.change(plan, child, &object, &live.object["metadata"]["uid"]).await {
+                Err(error) if error.is_of_another() => self.make(plan, child, &object).await?,
+                changed => changed?,
+            },
             None => self.make(plan, child, &object).await?,
-        };
-        self.known.wrote(child.kind, &answer);
+        }
         Ok(true)
     }
 
     /// Applies what is not known to be there. Without a version, server-side apply would take over whatever has the name.
-    async fn make(&self, plan: &Plan, child: &Child, object: &Value) -> Result<Told, Error> {
+    async fn make(&self, plan: &Plan, child: &Child, object: &Value) -> Result<(), Error> {
         let mut new = object.clone();
         new["metadata"]["resourceVersion"] = json!(OF_NOTHING);
         match self.write(plan, child, &new).await {
             Err(error) if error.is_answered(409) => {}
             answered => return answered,
         }
-        self.must_not_be_of_others(plan, child).await?;
-        self.write(plan, child, object).await
+        match self.own_uid(plan, child).await? {
+            Some(uid) => self.change(plan, child, object, &json!(uid)).await,
+            None => self.write(plan, child, &new).await,
+        }
     }
 
-    async fn write(&self, plan: &Plan, child: &Child, object: &Value) -> Result<Told, Error> {
+    /// Applies to the object of this uid and to no other that has its name since.
+    async fn change(&self, plan: &Plan, child: &Child, object: &Value, uid: &Value) -> Result<(), Error> {
+        let mut this_one = object.clone();
+        this_one["metadata"]["uid"] = uid.clone();
+        self.write(plan, child, &this_one).await
+    }
+
+    async fn write(&self, plan: &Plan, child: &Child, object: &Value) -> Result<(), Error> {
         let (kind, name) = (child.kind.as_str(), child.name.clone());
         tracing::info!(namespace = plan.namespace, resource = plan.name, kind, name, "applies");
         self.metrics.wrote(kind, "apply");
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        let sent = self.known.sends(child.kind);
         let written = self.api(child.kind, &plan.namespace).patch(&name, &parameters, &Patch::Apply(object)).await;
-        written.map_err(|source| Error::Write { kind, name, source })
+        let answer = written.map_err(|source| Error::Write { kind, name, source })?;
+        self.known.wrote(child.kind, &answer, sent);
+        Ok(())
     }
 
-    async fn must_not_be_of_others(&self, plan: &Plan, child: &Child) -> Result<(), Error> {
+    /// The uid of what has a child's name, if anything has.
+    async fn own_uid(&self, plan: &Plan, child: &Child) -> Result<Option<String>, Error> {
         let (kind, name) = (child.kind.as_str(), child.name.clone());
         let read = self.api(child.kind, &plan.namespace).get_metadata_opt(&name).await;
         let found = read.map_err(|source| Error::Read { kind, name: name.clone(), source })?;
         match found {
             Some(found) if !was_made_for(&found, plan) => Err(Error::Taken { kind, name }),
-            _ => Ok(()),
+            found => Ok(found.and_then(|found| found.metadata.uid)),
         }
     }
 
@@ -182,15 +203,16 @@ impl Writer {
         tracing::info!(namespace = plan.namespace, kind, name, "makes anew, around its pods");
         self.metrics.wrote(kind, "delete");
         let api = self.api(live.kind, &plan.namespace);
-        match api.delete(&name, &DeleteParams::orphan()).await {
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
+        match api.delete(&name, &DeleteParams::orphan().preconditions(this_one(live))).await {
+            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => return Ok(()),
             Err(source) => return Err(Error::Delete { kind, name, source }),
             Ok(_) => {}
         }
         let end = tokio::time::Instant::now() + GONE_WITHIN;
         loop {
             let found = api.get_metadata_opt(&name).await;
-            if found.map_err(|source| Error::Read { kind, name: name.clone(), source })?.is_none() {
+            let found = found.map_err(|source| Error::Read { kind, name: name.clone(), source })?;
+            if found.and_then(|found| found.metadata.uid).as_deref() != uid(live) {
                 return Ok(());
             }
             if tokio::time::Instant::now() >= end {
@@ -204,9 +226,7 @@ impl Writer {
         let (kind, name) = (child.kind.as_str(), child.name.clone());
         tracing::info!(namespace, kind, name, "deletes");
         self.metrics.wrote(kind, "delete");
-        let this_one =
-            Preconditions { uid: child.object["metadata"]["uid"].as_str().map(str::to_owned), resource_version: None };
-        let parameters = DeleteParams::background().preconditions(this_one);
+        let parameters = DeleteParams::background().preconditions(this_one(child));
         match self.api(child.kind, namespace).delete(&name, &parameters).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
@@ -251,6 +271,15 @@ impl Writer {
 
 fn found<'a>(child: &Child, live: &'a [Live]) -> Option<&'a Live> {
     live.iter().find(|live| live.kind == child.kind && live.name == child.name)
+}
+
+fn uid(live: &Live) -> Option<&str> {
+    live.object["metadata"]["uid"].as_str()
+}
+
+/// Not another that has its name since.
+fn this_one(live: &Live) -> Preconditions {
+    Preconditions { uid: uid(live).map(str::to_owned), resource_version: None }
 }
 
 /// Ours without the labels we watch by, or left over from a resource of the same name that was deleted.

@@ -56,10 +56,7 @@ fn left_behind(server: &ApiServer) -> Vec<Value> {
 async fn die_at_every_write(server: &ApiServer) -> usize {
     for deaths in 0..100 {
         let proxy = Proxy::start(server, 1).await;
-        let config = server.path("through-the-proxy");
-        let address = proxy.address;
-        let text = std::fs::read_to_string(server.kubeconfig(User::Operator)).unwrap();
-        std::fs::write(&config, text.replace(&server.url(), &format!("http://{address}"))).unwrap();
+        let config = proxy.kubeconfig(server);
         let mut operator = Operator::start_with(server, |command| {
             command.env("KUBECONFIG", &config);
         })

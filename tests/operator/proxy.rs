@@ -1,9 +1,10 @@
-//! Stands between an operator and its API server and lets a number of writes through: comes in plain HTTP, goes out the
-//! same over TLS. The answer to the last write it lets through is kept back, as when a process dies at that moment.
+//! Stands between an operator and its API server and lets a number of writes through, or keeps one back for a while: comes
+//! in plain HTTP, goes out the same over TLS. The answer to the last write it lets through is kept back, as when a process
+//! dies at that moment.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -18,8 +19,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use tests::apiserver::ApiServer;
+use tests::apiserver::{ApiServer, User};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 type Body = UnsyncBoxBody<Bytes, hyper::Error>;
 
@@ -30,6 +32,9 @@ pub struct Proxy {
     begun: Arc<AtomicUsize>,
     done: Arc<AtomicUsize>,
     limit: usize,
+    /// What the next write that is kept back is of.
+    hold: watch::Sender<Option<String>>,
+    held: Arc<AtomicUsize>,
     target: String,
     client: Client<HttpsConnector<HttpConnector>, Incoming>,
 }
@@ -42,6 +47,8 @@ impl Proxy {
             begun: Arc::default(),
             done: Arc::default(),
             limit,
+            hold: watch::Sender::new(None),
+            held: Arc::default(),
             target: server.url(),
             client: Client::builder(TokioExecutor::new()).build(trusting(&server.path("pki/apiserver.crt"))),
         };
@@ -61,6 +68,27 @@ impl Proxy {
         proxy
     }
 
+    /// For an operator that speaks through it.
+    pub fn kubeconfig(&self, server: &ApiServer) -> PathBuf {
+        let config = server.path("through-the-proxy");
+        let text = std::fs::read_to_string(server.kubeconfig(User::Operator)).unwrap();
+        std::fs::write(&config, text.replace(&server.url(), &format!("http://{}", self.address))).unwrap();
+        config
+    }
+
+    /// Keeps back writes of a method to a path that ends so, until they are let go.
+    pub fn hold(&self, method: &Method, end: &str) {
+        self.hold.send_replace(Some(format!("{method} {end}")));
+    }
+
+    pub fn let_go(&self) {
+        self.hold.send_replace(None);
+    }
+
+    pub fn is_holding(&self) -> bool {
+        self.held.load(Ordering::SeqCst) > 0
+    }
+
     /// Whether the last write that is let through has been done.
     pub fn is_closed(&self) -> bool {
         self.done.load(Ordering::SeqCst) >= self.limit
@@ -71,6 +99,16 @@ impl Proxy {
         let is_write = *request.method() != Method::GET && !path.contains("/leases");
         if is_write && self.begun.fetch_add(1, Ordering::SeqCst) >= self.limit {
             return std::future::pending().await;
+        }
+        let of = format!("{} {}", request.method(), request.uri().path());
+        let is_held = |held: &Option<String>| {
+            let held = held.as_ref().and_then(|held| held.split_once(' '));
+            held.is_some_and(|(method, end)| of.starts_with(method) && of.ends_with(end))
+        };
+        let mut hold = self.hold.subscribe();
+        if is_held(&hold.borrow()) {
+            self.held.fetch_add(1, Ordering::SeqCst);
+            let _ = hold.wait_for(|held| !is_held(held)).await;
         }
         *request.uri_mut() = format!("{}{path}", self.target).parse().unwrap();
         let Ok(answer) = self.client.request(request).await else {

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use hyper::Method;
 use serde_json::{Value, json};
 use tests::apiserver::{ApiServer, Request, User};
 use tests::operator::Operator;
 use tests::wait::eventually;
+
+use crate::proxy::Proxy;
 
 const WITHIN: Duration = Duration::from_secs(30);
 const RESOURCE: &str = "apiVersion: clickstack.io/v1alpha1\nkind: ClickStackCollector\n\
@@ -114,4 +117,57 @@ async fn an_own_object_that_lost_its_labels_is_found_by_its_name_and_mended() {
     .await
     .unwrap();
     operator.stop().await.unwrap();
+}
+
+/// Puts an object of others into the place of one that the operator knows, while its write is on its way, and looks what
+/// becomes of it.
+async fn replaced_under_way(resource: &str, method: Method, kind: &str, change: &[&str], of_others: &str) {
+    let server = ApiServer::start().await.unwrap();
+    let cluster = server.cluster(User::Admin);
+    let proxy = Proxy::start(&server, usize::MAX).await;
+    let config = proxy.kubeconfig(&server);
+    let operator = Operator::start_with(&server, |command| {
+        command.env("KUBECONFIG", &config);
+    })
+    .await
+    .unwrap();
+    cluster.kubectl_with(&["apply", "-f", "-"], resource).unwrap();
+    applied(&server).await;
+    proxy.hold(&method, &format!("/{kind}/main-gateway"));
+    cluster.kubectl(change).unwrap();
+    eventually("its write is on its way", WITHIN, async || {
+        if proxy.is_holding() { Ok(()) } else { Err(cluster.json(&[kind, "main-gateway"]).unwrap().to_string()) }
+    })
+    .await
+    .unwrap();
+    cluster.kubectl(&["delete", kind, "main-gateway"]).unwrap();
+    cluster.kubectl_with(&["create", "-f", "-"], of_others).unwrap();
+    let found = || cluster.json(&[kind, "main-gateway", "--show-managed-fields"]).unwrap();
+    let before = found();
+    proxy.let_go();
+    let told = condition(&server, "Degraded", |condition| condition["status"] == "True").await;
+    assert!(told["message"].as_str().unwrap().contains("belongs to something else"), "{told}");
+    assert_eq!(before, found());
+    cluster.kubectl(&["delete", kind, "main-gateway"]).unwrap();
+    condition(&server, "Degraded", |condition| condition["status"] == "False").await;
+    operator.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_that_others_put_in_the_place_of_a_known_one_is_not_written_over() {
+    // Of a kind of which the API server takes any change.
+    let of_others = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: main-gateway, namespace: default}\n";
+    let change = ["annotate", "serviceaccount", "main-gateway", "clickstack.io/desired-hash=other", "--overwrite"];
+    replaced_under_way(RESOURCE, Method::PATCH, "serviceaccounts", &change, of_others).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_set_that_others_put_in_the_place_of_one_to_be_made_anew_is_not_deleted() {
+    let resource = RESOURCE.replace("gateway: {}", "gateway: {spool: {size: 1Gi, volumeClaim: {}}}");
+    let of_others = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: main-gateway, namespace: default}\n\
+                     spec: {serviceName: x, selector: {matchLabels: {of: others}}, template: {metadata: {labels: {of: others}}, \
+                     spec: {containers: [{name: c, image: i}]}}}\n";
+    let spec = "{\"spec\": {\"gateway\": {\"spool\": {\"size\": \"2Gi\"}}}}";
+    let change = ["patch", "clickstackcollector", "main", "--type=merge", "--patch", spec];
+    replaced_under_way(&resource, Method::DELETE, "statefulsets", &change, of_others).await;
 }

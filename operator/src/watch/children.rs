@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Guarded, place_of,
-    shelf::{Item, Shelf},
+    shelf::{Item, Sent, Shelf},
     told::Told,
 };
 use crate::desired::Kind;
@@ -35,9 +35,14 @@ impl Children {
         whole.collect()
     }
 
+    /// Before a write is sent.
+    pub fn sends(&self, kind: Kind) -> Sent {
+        self.0[kind as usize].sends()
+    }
+
     /// The answer to a write.
-    pub fn wrote(&self, kind: Kind, answer: &Told) {
-        self.0[kind as usize].wrote(shelve(answer));
+    pub fn wrote(&self, kind: Kind, answer: &Told, sent: Sent) {
+        self.0[kind as usize].wrote(shelve(answer), sent);
     }
 }
 

@@ -6,6 +6,10 @@
 //!
 //! Versions are the API server's: one number that grows over all objects of a kind, and a watch tells of changes in its
 //! order. So whatever is not newer than the last event is in the events already.
+//!
+//! A list that is begun anew tells no version of its own, so it is not known whether it is older than a write that was
+//! under way meanwhile: what it does not hold may be made since, or deleted since, and of that no event would tell. An answer
+//! to such a write is not believed; where its object is there, the watch tells of it in a moment.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -39,19 +43,19 @@ struct Content<T> {
     owned: HashMap<Place, BTreeSet<Place>>,
     /// The version of the last event.
     seen: u64,
-    list: Option<List<T>>,
+    /// How often a list was begun.
+    lists: u64,
+    /// What a list that is under way has found.
+    found: Option<Vec<Item<T>>>,
 }
 
-/// A list that is under way, and what was written meanwhile: the list may be older.
-#[derive(Debug)]
-struct List<T> {
-    found: Vec<Item<T>>,
-    written: HashSet<Place>,
-}
+/// When a write was sent, in lists: none where one was under way.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent(Option<u64>);
 
 impl<T> Default for Shelf<T> {
     fn default() -> Self {
-        Self(Mutex::new(Content { items: HashMap::new(), owned: HashMap::new(), seen: 0, list: None }))
+        Self(Mutex::new(Content { items: HashMap::new(), owned: HashMap::new(), seen: 0, lists: 0, found: None }))
     }
 }
 
@@ -74,13 +78,16 @@ impl<T: Clone> Shelf<T> {
         self.lock().items.get(place).map(|item| item.value.clone())
     }
 
+    /// Before a write is sent.
+    pub fn sends(&self) -> Sent {
+        self.lock().quiet()
+    }
+
     /// The answer to a write.
-    pub fn wrote(&self, item: Item<T>) {
+    pub fn wrote(&self, item: Item<T>, sent: Sent) {
         let mut content = self.lock();
-        if item.version > content.seen && content.is_newer(&item) {
-            if let Some(list) = &mut content.list {
-                list.written.insert(item.place.clone());
-            }
+        let is_known_to_be_newer = sent.0.is_some() && sent.0 == content.quiet().0;
+        if is_known_to_be_newer && item.version > content.seen && content.is_newer(&item) {
             content.put(item);
         }
     }
@@ -102,13 +109,14 @@ impl<T: Clone> Shelf<T> {
                 if is_another { Vec::new() } else { content.remove(&item.place) }
             }
             watcher::Event::Init => {
-                content.list = Some(List { found: Vec::new(), written: HashSet::new() });
+                content.lists += 1;
+                content.found = Some(Vec::new());
                 Vec::new()
             }
             watcher::Event::InitApply(object) => {
                 let item = shelve(object);
-                if let Some(list) = &mut content.list {
-                    list.found.push(item);
+                if let Some(found) = &mut content.found {
+                    found.push(item);
                 }
                 Vec::new()
             }
@@ -122,6 +130,10 @@ impl<T: Clone> Shelf<T> {
 }
 
 impl<T> Content<T> {
+    fn quiet(&self) -> Sent {
+        Sent(self.found.is_none().then_some(self.lists))
+    }
+
     fn is_newer(&self, item: &Item<T>) -> bool {
         self.items.get(&item.place).is_none_or(|known| known.version < item.version)
     }
@@ -154,9 +166,9 @@ impl<T> Content<T> {
 
     /// By what a list has found.
     fn replace(&mut self) -> Vec<Place> {
-        let Some(List { found, written }) = self.list.take() else { return Vec::new() };
+        let Some(found) = self.found.take() else { return Vec::new() };
         let there: HashSet<_> = found.iter().map(|item| item.place.clone()).collect();
-        let is_gone = |place: &&Place| !there.contains(*place) && !written.contains(*place);
+        let is_gone = |place: &&Place| !there.contains(*place);
         let gone: Vec<_> = self.items.keys().filter(is_gone).cloned().collect();
         let mut owners: Vec<_> = gone.iter().flat_map(|place| self.remove(place)).collect();
         for item in found {
