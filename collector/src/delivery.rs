@@ -11,6 +11,7 @@ use crate::{
     errand::Errand,
     id::{Id, Keeper},
     making::{Making, Passage, Receipt, Seq},
+    positions::Positions,
     record::Malformed,
     signal::Signal,
     table::{Block, Table},
@@ -35,12 +36,15 @@ pub struct Delivery {
     pub to: Option<Keeper>,
     /// The same to the forwarder, who may change it.
     pub errand: Option<Errand>,
+    /// Where the files it was read from stand once it is kept.
+    pub positions: Option<Positions>,
 }
 
 impl Delivery {
     /// One that nothing is known of yet.
     pub const fn new(signal: Signal, body: Bytes, transport: Transport, ack: Ack) -> Self {
-        Self { signal, body, transport, ack, turn: None, kept: None, id: None, to: None, errand: None }
+        let (turn, kept, id, to, errand, positions) = (None, None, None, None, None, None);
+        Self { signal, body, transport, ack, turn, kept, id, to, errand, positions }
     }
 }
 

@@ -19,6 +19,7 @@ pub mod id;
 pub mod making;
 pub mod measurements;
 pub mod pattern;
+pub mod positions;
 pub mod quantity;
 pub mod record;
 pub mod rfc3339;

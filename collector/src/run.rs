@@ -61,7 +61,7 @@ pub async fn run(settings: Settings) -> Result<()> {
     };
     let sources = {
         let (deliveries, budget, stopping) = (line.deliveries.clone(), budget.clone(), draining.clone());
-        Sources::new(&settings, &deliver::Outlet { deliveries, budget, stopping }, &mut registry)?
+        Sources::new(&settings, &deliver::Outlet { deliveries, budget, stopping }, line.positions, &mut registry)?
     };
     let local_pods = sources.local_pods(&settings, &mut registry);
     let streams = Arc::new(stream::Metrics::new(&mut registry));

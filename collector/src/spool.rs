@@ -43,6 +43,7 @@ mod reader;
 mod recovery;
 mod scan;
 pub mod shelf;
+mod trail;
 mod window;
 mod writer;
 
@@ -94,6 +95,9 @@ const SEGMENT: (u64, u64) = (1 << 20, 64 << 20);
 /// back.
 const WINDOW: u64 = 16;
 
+/// Positions that no checkpoint has are a quarter of one: they are written down again only where checkpoints are late.
+const TRAIL: u64 = 4;
+
 /// A sixteenth of the spool, within bounds.
 fn segment_size(spool: u64) -> u64 {
     (spool / 16).clamp(SEGMENT.0, SEGMENT.1) / PAGE as u64 * PAGE as u64
@@ -126,13 +130,13 @@ fn build<D: Disk>(
     metrics: &Arc<SpoolMetrics>,
 ) -> io::Result<(Writer<D>, Feed<D::File>)> {
     let found = recover(&disk)?;
-    let Left { mark, next_seq, next_block, blocks, made, passed, own, mut streams, turned, window, received, damaged } =
-        found.left;
+    let left = found.left;
+    let Left { mark, next_seq, next_block, blocks, made, passed, mut streams, damaged, .. } = left;
     tell(damaged, blocks.len(), next_seq - mark);
     metrics.found(damaged, blocks.len());
     let mut progress = Progress::new(mark);
     blocks.iter().for_each(|making| progress.hold(*making.deliveries.start()));
-    let own = own.unwrap_or_else(crate::making::random_writer);
+    let own = left.own.unwrap_or_else(crate::making::random_writer);
     let size = segment_size(options.size);
     let log = Log::new(disk, options.size, size, found.segments, found.next_id, (mark, next_seq), own)?;
     let segments = log.segments();
@@ -154,7 +158,7 @@ fn build<D: Disk>(
         coverage: Coverage::new(&made, passed),
         writer: crate::making::random_writer(),
         streams,
-        turned,
+        turned: left.turned,
         longest_ahead: options.chooser.as_ref().map(|_| SPAN),
         orders,
         notices,
@@ -170,13 +174,14 @@ fn build<D: Disk>(
         check: options.check,
         called: options.called.clone(),
         were_called: false,
-        ages: Ages::since(mark, received, Instant::now(), UNIX_EPOCH.elapsed().unwrap_or_default()),
+        ages: Ages::since(mark, left.received, Instant::now(), UNIX_EPOCH.elapsed().unwrap_or_default()),
         max_age: options.max_age,
         is_too_old: false,
         dead,
         metrics: Arc::clone(metrics),
         parked: Parked::default(),
-        window: window.within(remembered),
+        window: left.window.within(remembered),
+        trail: left.trail.within((size / TRAIL) as usize),
         chooser: options.chooser.clone(),
         owed: Vec::new(),
         unburied: Vec::new(),

@@ -8,25 +8,26 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use crds::config::ContainerLogs;
 use serde::Deserialize;
 use tests::clickhouse::{ClickHouse, Options};
 use tests::collector::Collector;
 use tests::wait::eventually;
 
 /// A folder as the kubelet has it.
-struct Pods(tempfile::TempDir);
+pub(crate) struct Pods(tempfile::TempDir);
 
 impl Pods {
-    fn new() -> Pods {
+    pub(crate) fn new() -> Pods {
         Pods(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self, pod: &str, file: &str) -> PathBuf {
+    pub(crate) fn path(&self, pod: &str, file: &str) -> PathBuf {
         self.0.path().join("pods").join(format!("shop_{pod}_uid-{pod}/main/{file}"))
     }
 
     /// Numbered lines, every tenth in two parts.
-    fn write(&self, pod: &str, numbers: Range<u64>) {
+    pub(crate) fn write(&self, pod: &str, numbers: Range<u64>) {
         let mut text = String::new();
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() % 86_400;
         for number in numbers {
@@ -43,7 +44,7 @@ impl Pods {
         OpenOptions::new().append(true).create(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
     }
 
-    fn rotate(&self, pod: &str, time: &str) {
+    pub(crate) fn rotate(&self, pod: &str, time: &str) {
         fs::rename(self.path(pod, "0.log"), self.path(pod, &format!("0.log.{time}"))).unwrap();
     }
 
@@ -62,24 +63,26 @@ impl Pods {
         .unwrap();
     }
 
+    /// What an agent is told of it.
+    pub(crate) fn section(&self) -> ContainerLogs {
+        let section = serde_json::json!({
+            "directory": self.0.path().join("pods"), "stateDirectory": self.0.path().join("state"),
+            "startAt": "beginning",
+        });
+        serde_json::from_value(section).unwrap()
+    }
+
     async fn agent(&self, gateway: &str) -> Collector {
-        let yaml = format!(
-            "role: agent\nforward: {{endpoint: '{gateway}'}}\nreceivers: {{containerLogs: {{directory: '{0}/pods', \
-             stateDirectory: '{0}/state', startAt: beginning}}}}",
-            self.0.path().display()
-        );
-        let wanted = crds::config::CollectorConfig::from_yaml(&yaml).unwrap();
-        Collector::agent_with(gateway, |config| config.receivers.container_logs = wanted.receivers.container_logs)
-            .await
-            .unwrap()
+        let section = self.section();
+        Collector::agent_with(gateway, |config| config.receivers.container_logs = Some(section)).await.unwrap()
     }
 }
 
 #[derive(Debug, Deserialize)]
-struct Stored {
+pub(crate) struct Stored {
     pod: String,
-    rows: u64,
-    lines: u64,
+    pub(crate) rows: u64,
+    pub(crate) lines: u64,
 }
 
 /// How many rows and how many different lines of each pod there are.
@@ -90,7 +93,7 @@ async fn stored(engine: &ClickHouse) -> Vec<Stored> {
     engine.query_rows(sql).await.unwrap()
 }
 
-async fn all_stored(engine: &ClickHouse, lines: &[(&str, u64)]) -> Vec<Stored> {
+pub(crate) async fn all_stored(engine: &ClickHouse, lines: &[(&str, u64)]) -> Vec<Stored> {
     eventually("every line is stored", Duration::from_secs(60), async || {
         let stored = stored(engine).await;
         let is_all = lines.iter().all(|(pod, lines)| stored.iter().any(|row| row.pod == *pod && row.lines == *lines));

@@ -19,6 +19,7 @@ mod metrics;
 mod outages;
 mod pains;
 mod peer;
+mod positions;
 mod receive;
 mod regions;
 mod rows;

@@ -22,7 +22,7 @@ const SEED: u64 = 20_261_127;
 const ROWS: u64 = 40;
 const KNOWN: &str = "clickstack_collector_spool_known_deliveries_total";
 
-fn spool(directory: &Path) -> impl FnOnce(&mut CollectorConfig) + use<> {
+pub(crate) fn spool(directory: &Path) -> impl FnOnce(&mut CollectorConfig) + use<> {
     let section = serde_json::json!({"directory": directory, "size": "64Mi"});
     let spool = serde_json::from_value(section).unwrap();
     move |config| {
@@ -31,7 +31,7 @@ fn spool(directory: &Path) -> impl FnOnce(&mut CollectorConfig) + use<> {
     }
 }
 
-async fn emptied(collector: &Collector) {
+pub(crate) async fn emptied(collector: &Collector) {
     eventually("the spool is empty", Duration::from_secs(60), async || {
         let left = collector.metric("clickstack_collector_spool_waiting_deliveries").await.unwrap_or(f64::NAN);
         if left == 0.0 { Ok(()) } else { Err(left.to_string()) }
@@ -80,7 +80,7 @@ impl Load {
     }
 }
 
-async fn pause(dice: &mut Dice, millis: std::ops::Range<u64>) {
+pub(crate) async fn pause(dice: &mut Dice, millis: std::ops::Range<u64>) {
     tokio::time::sleep(Duration::from_millis(millis.start + dice.below(millis.end - millis.start))).await;
 }
 

@@ -16,7 +16,16 @@ fn request(texts: &[&str]) -> Vec<u8> {
 
 fn written(spool: &Path, seq: u64, part: Part) {
     let body = request(&["first", "second"]).into();
-    let kept = Kept { seq, signal: Signal::Logs, transport: Transport::Http, received: 17, id: None, to: None, body };
+    let kept = Kept {
+        seq,
+        signal: Signal::Logs,
+        transport: Transport::Http,
+        received: 17,
+        id: None,
+        to: None,
+        positions: None,
+        body,
+    };
     let letter = Letter { kept: &kept, part, table: Some("otel_logs"), reason: "ClickHouse refuses it with code 117" };
     DeadLetters::of(spool).write(&letter).unwrap();
 }

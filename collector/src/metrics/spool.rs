@@ -33,6 +33,8 @@ pub struct SpoolMetrics {
     streams_bytes: Gauge,
     streams_limit: Gauge,
     forgotten: Counter,
+    positions: Gauge,
+    positions_forgotten: Counter,
 }
 
 impl SpoolMetrics {
@@ -57,6 +59,8 @@ impl SpoolMetrics {
             streams_bytes: Gauge::default(),
             streams_limit: Gauge::default(),
             forgotten: Counter::default(),
+            positions: Gauge::default(),
+            positions_forgotten: Counter::default(),
         };
         metrics.limit.set(i64::try_from(limit).unwrap_or(i64::MAX));
         metrics.register(registry.sub_registry_with_prefix("clickstack_collector_spool"));
@@ -92,6 +96,10 @@ impl SpoolMetrics {
         own.register_with_unit("streams_limit", help, Unit::Bytes, self.streams_limit.clone());
         let help = "Streams of which nothing is known any more: what they send again is stored again";
         own.register("forgotten_streams", help, self.forgotten.clone());
+        let help = "Bytes of positions of log files that no checkpoint has yet";
+        own.register_with_unit("positions", help, Unit::Bytes, self.positions.clone());
+        let help = "Batches whose positions found no room: after a kill their lines are read again";
+        own.register("forgotten_positions", help, self.positions_forgotten.clone());
     }
 
     /// How long the first delivery that is not stored has waited.
@@ -129,6 +137,15 @@ impl SpoolMetrics {
 
     pub fn forgot(&self, streams: usize) {
         self.forgotten.inc_by(streams as u64);
+    }
+
+    /// What is held of positions.
+    pub fn has_positions(&self, bytes: usize) {
+        self.positions.set(saturated(bytes));
+    }
+
+    pub fn forgot_positions(&self, batches: usize) {
+        self.positions_forgotten.inc_by(batches as u64);
     }
 
     pub fn buried(&self) {

@@ -2,8 +2,8 @@
 //!
 //! Comes in: the folder of all pods. Goes out: OTLP requests, as deliveries, and a position on the node's disk for each
 //! file, which moves when its lines are answered for and not before. A process that is killed repeats what was not
-//! answered, and what was answered in the last moment ([`SAVE_EVERY`]); it loses nothing. Must not read faster than somebody
-//! answers: what is not taken stays in the files.
+//! answered, and what was answered in the last moment ([`SAVE_EVERY`]); it loses nothing. With a spool it repeats nothing
+//! either: see [`crate::positions`]. Must not read faster than somebody answers: what is not taken stays in the files.
 //!
 //! ```text
 //! discover ─Found→ reader (log: tail → cri → join) ─Batch→ deliver ─Delivery→
@@ -20,12 +20,14 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use bytes::Bytes;
 use crds::config::{ContainerLogs, StartAt};
-use tokio::{runtime::Handle, sync::oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{oneshot, watch},
+};
 
 use super::deliver::Outlet;
-use crate::{ack::Outcome, cluster::Pods, delivery::Transport, signal::Signal};
+use crate::{ack::Outcome, cluster::Pods, positions};
 
 mod batch;
 mod checkpoint;
@@ -38,13 +40,17 @@ mod metrics;
 mod origin;
 mod reader;
 mod resource;
+mod resume;
+mod sender;
 mod tail;
 
 pub use metrics::Metrics;
 
-use checkpoint::Checkpoint;
+use checkpoint::{Checkpoint, Saved};
 use discover::Wanted;
 use reader::{Reader, Rules};
+use resume::resume;
+use sender::Sender;
 
 /// Between two looks at the folder. A file is found so late, and read from its beginning.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -80,6 +86,8 @@ pub struct Receiver {
     pub metrics: Arc<Metrics>,
     /// What is known of the node's pods, where they are asked for.
     pub pods: Option<Pods>,
+    /// The spool that keeps positions with what it is sent.
+    pub positions: Option<positions::Shared>,
 }
 
 /// Why logs cannot be read at all.
@@ -107,6 +115,7 @@ impl Receiver {
             node: node.name.clone(),
             cluster: node.cluster.clone(),
             pods: self.pods.clone(),
+            tells_places: self.positions.is_some(),
         };
         let checkpoint = Checkpoint::at(&config.state_directory);
         let (done, is_done) = oneshot::channel();
@@ -126,14 +135,15 @@ impl Receiver {
 struct Worker {
     reader: Reader,
     checkpoint: Checkpoint,
-    outlet: Outlet,
+    sender: Sender,
+    stopping: watch::Receiver<bool>,
     metrics: Arc<Metrics>,
-    runtime: Handle,
+    /// What the spool is told of checkpoints.
+    saved: positions::Saved,
     /// Size and records of what is sent and not answered for.
     held: HashMap<u64, (usize, u64)>,
     limit: usize,
     answers: channel::Receiver<(u64, Outcome)>,
-    answer: channel::Sender<(u64, Outcome)>,
     next_look: Instant,
     next_save: Instant,
     told: String,
@@ -143,25 +153,30 @@ impl Worker {
     fn new(receiver: Receiver, rules: Rules, checkpoint: Checkpoint, runtime: Handle) -> Self {
         let earlier = checkpoint.load().unwrap_or_else(|error| {
             tracing::warn!(error = format!("{:#}", anyhow::Error::new(error)), "positions are of no use");
-            Some(Vec::new())
+            Some(Saved::default())
         });
-        let Receiver { outlet, metrics, .. } = receiver;
-        let limit = outlet.budget.limit() / SHARE;
-        let reader = Reader::new(rules, earlier, Arc::clone(&metrics));
+        let Receiver { outlet, metrics, positions, .. } = receiver;
+        let has_spool = positions.is_some();
+        let (kept, saved) = positions.map(|positions| (positions.earlier, positions.saved)).unwrap_or_default();
+        let resumed = resume(earlier, kept);
+        tell(&resumed, &metrics);
+        let (limit, stopping) = (outlet.budget.limit() / SHARE, outlet.stopping.clone());
+        let reader = Reader::new(rules, resumed, Arc::clone(&metrics));
         // As many as batches are held.
         let (answer, answers) = channel::channel();
+        let sender = Sender::new(outlet, Arc::clone(&metrics), answer, runtime, has_spool);
         let now = Instant::now();
         let (held, told) = (HashMap::new(), String::new());
         Self {
             reader,
             checkpoint,
-            outlet,
+            sender,
+            stopping,
             metrics,
-            runtime,
+            saved,
             held,
             limit,
             answers,
-            answer,
             next_look: now,
             next_save: now,
             told,
@@ -169,14 +184,15 @@ impl Worker {
     }
 
     fn run(mut self) {
-        while !*self.outlet.stopping.borrow() {
+        while !*self.stopping.borrow() {
             while let Ok(answer) = self.answers.try_recv() {
                 self.answered(&answer);
             }
             let now = Instant::now();
             self.look(now);
-            let is_idle = self.is_full() || !self.read(now);
+            // Before the first batch, what it stands on is written down.
             self.save(now);
+            let is_idle = self.is_full() || !self.read(now);
             if is_idle && let Ok(answer) = self.answers.recv_timeout(IDLE) {
                 self.answered(&answer);
             }
@@ -214,14 +230,8 @@ impl Worker {
         let sealed = self.reader.read(now, observed);
         let is_any = !sealed.is_empty();
         for sealed in sealed {
-            let (outlet, answer, number) = (self.outlet.clone(), self.answer.clone(), sealed.number);
-            let metrics = Arc::clone(&self.metrics);
-            self.held.insert(number, (sealed.body.len(), sealed.records));
-            self.runtime.spawn(async move {
-                let body = Bytes::from(sealed.body);
-                let outcome = outlet.deliver(Signal::Logs, Transport::File, body, || metrics.repeated()).await;
-                let _ = answer.send((number, outcome));
-            });
+            self.held.insert(sealed.number, (sealed.body.len(), sealed.records));
+            self.sender.send(sealed);
         }
         self.tell_held();
         is_any
@@ -248,14 +258,27 @@ impl Worker {
         if now < self.next_save || !self.reader.is_moved || !self.reader.has_looked() {
             return;
         }
-        let saved = self.checkpoint.save(self.reader.positions());
+        let positions = self.reader.positions();
+        let batch = positions.batch;
+        let saved = self.checkpoint.save(positions);
         self.next_save = Instant::now() + SAVE_EVERY.max(now.elapsed() * SAVE_PART);
         self.metrics.checkpoint(saved.is_ok());
+        if saved.is_ok() {
+            self.saved.upto(batch);
+        }
         if let Err(error) = saved {
             // Tried again at the next change; what was written last is still there.
             self.reader.is_moved = true;
             tracing::warn!(error = format!("{:#}", anyhow::Error::new(error)), "cannot keep positions");
             self.next_save = now + LOOK_EVERY * 10;
         }
+    }
+}
+
+fn tell(resumed: &resume::Resumed, metrics: &Metrics) {
+    metrics.resumed(resumed.taken, resumed.repeated);
+    if resumed.repeated > 0 {
+        let batches = resumed.repeated;
+        tracing::warn!(batches, "what the spool has of log files has a gap; lines behind it are read and sent again");
     }
 }

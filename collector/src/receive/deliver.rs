@@ -10,9 +10,10 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    ack::{Ack, Outcome},
+    ack::{Ack, Answer, Outcome},
     budget::Budget,
     delivery::{Delivery, Transport},
+    positions::Positions,
     signal::Signal,
 };
 
@@ -36,7 +37,7 @@ impl Outlet {
         // Admitted once, and held over all tries: the bytes are here in between too.
         let Some(_permit) = self.budget.wait(body.len()).await else { return Outcome::retry() };
         loop {
-            let outcome = self.once(signal, transport, body.clone()).await;
+            let outcome = self.ask(signal, transport, body.clone(), None).await.outcome().await;
             let Outcome::Retry { after } = outcome else { return outcome };
             tokio::select! {
                 () = tokio::time::sleep(after.max(SHORTEST_PAUSE)) => repeated(),
@@ -45,13 +46,19 @@ impl Outlet {
         }
     }
 
-    async fn once(&self, signal: Signal, transport: Transport, body: Bytes) -> Outcome {
-        let Some(nothing) = self.budget.admit(0) else { return Outcome::retry() };
-        let (ack, answer) = Ack::new(nothing);
-        let delivery = Delivery::new(signal, body, transport, ack);
+    /// Hands a request on once; its bytes are admitted already. Requests are handed on in the order of asking.
+    pub(super) async fn ask(
+        &self,
+        signal: Signal,
+        transport: Transport,
+        body: Bytes,
+        positions: Option<Positions>,
+    ) -> Answer {
+        let (ack, answer) = Ack::unbacked();
+        let delivery = Delivery { positions, ..Delivery::new(signal, body, transport, ack) };
         // A line that is gone has dropped the delivery, and dropping it answers "retry".
         let _ = self.deliveries.send(delivery).await;
-        answer.outcome().await
+        answer
     }
 }
 

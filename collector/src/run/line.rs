@@ -24,6 +24,7 @@ use crate::{
     id::Keeper,
     insert::{Client, Inserter, Siblings},
     metrics::{Pipeline, ShelfMetrics},
+    positions,
     relay::Relay,
     role::{Outlet, outlet},
     schema::{Schema, State},
@@ -52,6 +53,8 @@ pub(super) struct Line {
     pub(super) handovers: Option<mpsc::Sender<Handover>>,
     /// Who it is, where it keeps what it takes.
     pub(super) keeper: Option<Keeper>,
+    /// Where it keeps positions of files with what is read from them.
+    pub(super) positions: Option<positions::Shared>,
     /// Speaks when the last delivery is answered for.
     pub(super) done: oneshot::Receiver<()>,
 }
@@ -123,7 +126,8 @@ fn start_inserting(
             both(done, start_writer(writer, runtime)?)
         }
     };
-    Ok(Line { deliveries, destination: Some(destination), way: Some(reach.told()), handovers, keeper, done })
+    let (destination, way) = (Some(destination), Some(reach.told()));
+    Ok(Line { deliveries, destination, way, handovers, keeper, positions: None, done })
 }
 
 /// Handovers between the inserter and the siblings: one on its way while the next is packed.
@@ -215,13 +219,14 @@ fn start_forwarding(
     let (chooser, meeting): (Arc<dyn Choose>, _) = (Arc::new(forwarder.peers.clone()), forwarder.clone().meet());
     let done = finishing(forwarder.run(forwarded));
     let Some(spool) = &settings.config.spool else {
-        return Ok(Line { deliveries: to_forwarder, destination: None, way, handovers: None, keeper: None, done });
+        let (deliveries, destination, handovers, keeper, positions) = (to_forwarder, None, None, None, None);
+        return Ok(Line { deliveries, destination, way, handovers, keeper, positions, done });
     };
     tokio::spawn(meeting);
     let (deliveries, delivered) = mpsc::channel(DELIVERIES);
     let options = spool::Options { chooser: Some(chooser), ..options(spool) };
     let (writer, feed) = spool::open(&options, delivered, registry)?;
-    let keeper = Some(writer.keeper());
+    let (keeper, positions) = (Some(writer.keeper()), Some(writer.positions()));
     let has_shelf = spool::shelf::Folder::has_blocks(spool.directory.as_ref())
         .with_context(|| format!("spool.directory: {} cannot be read", spool.directory))?;
     if feed.has_blocks() || has_shelf {
@@ -235,7 +240,7 @@ fn start_forwarding(
     let relay = Relay { deliveries: to_forwarder, room, check: assemble::check, runtime, metrics };
     start_thread("relay", move || relay.run(feed))?;
     let done = start_writer(writer, Handle::current())?;
-    Ok(Line { deliveries, destination: None, way, handovers: None, keeper, done })
+    Ok(Line { deliveries, destination: None, way, handovers: None, keeper, positions, done })
 }
 
 /// Tells when both have.

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::cluster::Cluster;
 use crate::{
     cluster::{self, Pods, Rules, Watch},
+    positions,
     receive::{
         container_logs::{self, Receiver},
         deliver::Outlet,
@@ -36,13 +37,19 @@ impl Sources {
     ///
     /// # Errors
     /// What has to be asked cannot be.
-    pub(super) fn new(settings: &Settings, outlet: &Outlet, registry: &mut Registry) -> Result<Self> {
+    pub(super) fn new(
+        settings: &Settings,
+        outlet: &Outlet,
+        positions: Option<positions::Shared>,
+        registry: &mut Registry,
+    ) -> Result<Self> {
         let receivers = &settings.config.receivers;
         let pods = watch_pods(settings, registry);
         let logs = receivers.container_logs.as_ref().map(|_| Receiver {
             outlet: outlet.clone(),
             metrics: Arc::new(container_logs::Metrics::new(registry)),
             pods: pods.clone(),
+            positions,
         });
         let kubelet = receivers.kubelet_metrics.as_ref().and_then(|_| kubelet(settings, pods.clone()));
         // Counted together, by receiver.

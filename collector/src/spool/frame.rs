@@ -18,6 +18,7 @@ use crate::{
     delivery::Transport,
     id::{Id, Keeper},
     making::{Making, Name, Seq},
+    positions::Positions,
     signal::Signal,
     table::Table,
 };
@@ -32,14 +33,20 @@ const PREFIX: usize = 8;
 /// A delivery's fields before its body.
 const DELIVERY: usize = PREFIX + 1 + 8 + 1 + 1 + 8;
 
-/// What is said besides at the most: what, a name, and a gateway.
-const BESIDES: usize = 1 + (16 + 8 + 8) + 16;
+/// What is said besides at the most: what, a name, a gateway, and of positions the batch and how long they are.
+const BESIDES: usize = 1 + (16 + 8 + 8) + 16 + POSITIONS;
+
+/// A batch, and a length.
+const POSITIONS: usize = 8 + 4;
 
 /// A delivery has a name.
 const NAMED: u8 = 1;
 
 /// A delivery is for a gateway.
 const MEANT: u8 = 2;
+
+/// A delivery has positions.
+const READ: u8 = 4;
 
 /// What the log says.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,6 +76,8 @@ pub enum Entry {
     Known(Known),
     /// A delivery is to be sent to this gateway from now on.
     Turned(Seq, Keeper),
+    /// Of a delivery whose segment is given back.
+    Positions(Positions),
 }
 
 /// A delivery as it is kept.
@@ -83,13 +92,20 @@ pub struct Kept {
     pub id: Option<Id>,
     /// Whom it is to be sent to.
     pub to: Option<Keeper>,
+    /// Where the files it was read from stand behind it.
+    pub positions: Option<Positions>,
     /// The protobuf message.
     pub body: Bytes,
 }
 
 /// Bytes a delivery takes in the log at most, padding aside.
-pub const fn size_of_kept(body: usize) -> usize {
-    DELIVERY + BESIDES + body
+pub fn size_of_kept(body: &Bytes, positions: Option<&Positions>) -> usize {
+    DELIVERY + BESIDES + body.len() + positions.map_or(0, |positions| positions.places.len())
+}
+
+/// The same of positions alone.
+pub const fn size_of_positions(positions: &Positions) -> usize {
+    PREFIX + 1 + POSITIONS + positions.places.len()
 }
 
 /// The same of what is known of a stream.
@@ -132,6 +148,10 @@ pub fn write(entry: &Entry, salt: u64, out: &mut Vec<u8>) {
         Entry::Turned(seq, Keeper(keeper)) => {
             tagged(out, 11, *seq);
             out.extend(keeper.to_le_bytes());
+        }
+        Entry::Positions(positions) => {
+            out.push(12);
+            write_positions(positions, out);
         }
     }
     let rest = out.len() - begin - PREFIX;
@@ -192,6 +212,7 @@ fn parse(frame: &Bytes) -> Option<Entry> {
         9 => Entry::Begun { own: fields.name()?, stream: fields.name()? },
         10 => Entry::Known(fields.known()?),
         11 => Entry::Turned(fields.number()?, Keeper(fields.name()?)),
+        12 => Entry::Positions(fields.positions()?),
         _ => return None,
     };
     fields.0.is_empty().then_some(entry)
@@ -229,8 +250,15 @@ impl Fields {
             id = Some(Id { stream: self.name()?, seq: self.number()?, floor: self.number()? });
         }
         let to = if besides & MEANT != 0 { Some(Keeper(self.name()?)) } else { None };
-        let is_understood = besides & !(NAMED | MEANT) == 0;
-        is_understood.then(|| Kept { seq, signal, transport, received, id, to, body: self.0 })
+        let positions = if besides & READ != 0 { Some(self.positions()?) } else { None };
+        let is_understood = besides & !(NAMED | MEANT | READ) == 0;
+        is_understood.then(|| Kept { seq, signal, transport, received, id, to, positions, body: self.0 })
+    }
+
+    fn positions(&mut self) -> Option<Positions> {
+        let (batch, length) = (self.number()?, self.take().map(u32::from_le_bytes)? as usize);
+        let is_whole = length <= self.0.len();
+        is_whole.then(|| Positions { batch, places: self.0.split_to(length) })
     }
 
     fn known(&mut self) -> Option<Known> {
@@ -257,7 +285,9 @@ impl Fields {
 }
 
 fn write_kept(kept: &Kept, out: &mut Vec<u8>) {
-    let besides = if kept.id.is_some() { NAMED } else { 0 } | if kept.to.is_some() { MEANT } else { 0 };
+    let besides = if kept.id.is_some() { NAMED } else { 0 }
+        | if kept.to.is_some() { MEANT } else { 0 }
+        | if kept.positions.is_some() { READ } else { 0 };
     out.push(if besides == 0 { 1 } else { 8 });
     number(out, kept.seq);
     out.push(signal_code(kept.signal));
@@ -274,7 +304,16 @@ fn write_kept(kept: &Kept, out: &mut Vec<u8>) {
     if let Some(Keeper(keeper)) = kept.to {
         out.extend(keeper.to_le_bytes());
     }
+    if let Some(positions) = &kept.positions {
+        write_positions(positions, out);
+    }
     out.extend_from_slice(&kept.body);
+}
+
+fn write_positions(positions: &Positions, out: &mut Vec<u8>) {
+    number(out, positions.batch);
+    out.extend((positions.places.len() as u32).to_le_bytes());
+    out.extend_from_slice(&positions.places);
 }
 
 fn write_making(making: &Making, out: &mut Vec<u8>) {

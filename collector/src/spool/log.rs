@@ -15,6 +15,7 @@ use super::{
     disk::{Disk, DiskFile},
     frame::{self, Entry, PAGE},
     header::{FREE, Header, NEW, free_name, new_name, segment_name},
+    trail::Trail,
     window::Window,
 };
 use crate::making::{Seq, random_writer};
@@ -295,14 +296,16 @@ impl<D: Disk> Log<D> {
     ///
     /// # Errors
     /// The disk's. What was not given back is the next time.
-    pub fn release(&mut self, mark: Seq, window: &Window) -> io::Result<()> {
+    pub fn release(&mut self, mark: Seq, window: &Window, trail: &mut Trail) -> io::Result<()> {
         let is_over = |segments: &VecDeque<Segment<D::File>>| segments.get(1).is_some_and(|next| next.first <= mark);
-        if !is_over(&self.segments.lock()) {
-            return Ok(());
-        }
+        // The first delivery of what is left.
+        let left = self.segments.lock().iter().skip(1).map(|next| next.first).take_while(|first| *first <= mark).last();
+        let Some(left) = left else { return Ok(()) };
         let mut entries: Vec<_> = window.all().into_iter().map(Entry::Known).collect();
+        entries.extend(trail.below(left).into_iter().map(Entry::Positions));
         entries.push(Entry::Mark(mark));
         self.commit(&entries)?;
+        trail.written_again(left, self.next_seq);
         while is_over(&self.segments.lock()) {
             let Some(segment) = self.segments.lock().pop_front() else { break };
             let name = segment_name(segment.id);
@@ -334,8 +337,9 @@ impl<D: Disk> Log<D> {
 /// As much as an entry takes at most.
 fn size(entry: &Entry) -> usize {
     match entry {
-        Entry::Kept(kept) => frame::size_of_kept(kept.body.len()),
+        Entry::Kept(kept) => frame::size_of_kept(&kept.body, kept.positions.as_ref()),
         Entry::Known(known) => frame::size_of_known(known),
+        Entry::Positions(positions) => frame::size_of_positions(positions),
         _ => CONTROL,
     }
 }

@@ -10,17 +10,21 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
+
 use super::{
     disk::{Disk, DiskFile},
     frame::{Entry, PAGE},
     header::{Header, damaged_name, segment_id, segment_name},
     log::Segment,
     scan::Scan,
+    trail::Trail,
     window::Window,
 };
 use crate::{
     id::Keeper,
     making::{Making, Seq},
+    positions::Positions,
 };
 
 /// What is still to be done.
@@ -46,6 +50,8 @@ pub struct Left {
     pub turned: BTreeMap<Seq, Keeper>,
     /// What is known of other collectors' streams.
     pub window: Window,
+    /// Positions of files.
+    pub trail: Trail,
     /// When deliveries were received, in milliseconds since the Unix epoch: one of each second.
     pub received: Vec<(Seq, u64)>,
     /// Places in which something was not readable, and things were found behind it.
@@ -137,6 +143,7 @@ struct Story {
     streams: Vec<(Seq, Option<u128>)>,
     turned: BTreeMap<Seq, Keeper>,
     window: Window,
+    trail: Trail,
     received: Vec<(Seq, u64)>,
     damaged: u64,
 }
@@ -158,10 +165,14 @@ impl Story {
                 if let Some(id) = &kept.id {
                     self.window.add(id);
                 }
+                if let Some(positions) = kept.positions {
+                    self.positions(kept.seq, &positions);
+                }
             }
             Entry::Known(known) => {
                 self.window.join(&known);
             }
+            Entry::Positions(positions) => self.positions(self.next_seq.saturating_sub(1), &positions),
             Entry::Turned(seq, keeper) => {
                 self.turned.insert(seq, keeper);
             }
@@ -190,6 +201,12 @@ impl Story {
         }
     }
 
+    /// Copied: what was read is a part of a much longer read.
+    fn positions(&mut self, at: Seq, positions: &Positions) {
+        let places = Bytes::copy_from_slice(&positions.places);
+        self.trail.add(at, Positions { batch: positions.batch, places });
+    }
+
     fn name(&mut self, making: Making) {
         self.next_block = self.next_block.max(making.name.number + 1);
         self.made.insert(making.name.number, making);
@@ -207,6 +224,7 @@ impl Story {
             streams,
             mut turned,
             window,
+            trail,
             received,
             damaged,
         } = self;
@@ -215,6 +233,20 @@ impl Story {
         let blocks = made.iter().filter(|making| !done.contains(&making.name.number)).cloned().collect();
         let (next_seq, passed) = (next_seq.max(mark), passed.split_off(&mark));
         turned.retain(|seq, _| *seq >= mark && !passed.contains(seq));
-        Left { mark, next_seq, next_block, blocks, made, passed, own, streams, turned, window, received, damaged }
+        Left {
+            mark,
+            next_seq,
+            next_block,
+            blocks,
+            made,
+            passed,
+            own,
+            streams,
+            turned,
+            window,
+            trail,
+            received,
+            damaged,
+        }
     }
 }

@@ -9,14 +9,16 @@ use super::{
     feed::stream_of,
     frame::{Entry, Kept},
     log::{Log, Segments},
+    trail::Trail,
     window::Window,
     *,
 };
 use crate::{
-    ack::Ack,
+    ack::{Ack, Outcome},
     delivery::{Checked, Next, Source, Transport},
     id::{Id, Keeper},
     making::Seq,
+    positions::Positions,
     signal::Signal,
 };
 
@@ -34,6 +36,8 @@ enum Step {
     Commit(Vec<usize>, Vec<Other>),
     /// Everything up to this part of the deliveries, in 256ths, is done.
     Release(u8),
+    /// A checkpoint has the positions of so many more batches.
+    Save(u64),
     /// The disk fails once, so many operations later.
     Fail(usize),
     /// The power goes away so many operations later, within a commit or after it; the bits say what is lost.
@@ -60,6 +64,7 @@ fn step() -> impl Strategy<Value = Step> {
         12 => (prop::collection::vec(size, 0..6), prop::collection::vec(other, 0..3))
             .prop_map(|(sizes, others)| Step::Commit(sizes, others)),
         3 => any::<u8>().prop_map(Step::Release),
+        1 => (0_u64..6).prop_map(Step::Save),
         2 => (0_usize..6).prop_map(Step::Fail),
         3 => (0_usize..7, prop::collection::vec(any::<bool>(), 64)).prop_map(|(at, bits)| Step::Crash(at, bits)),
         1 => Just(Step::Restart),
@@ -87,6 +92,30 @@ struct Story {
     streams: BTreeMap<Seq, u128>,
     window: Window,
     names: Names,
+    trail: Trail,
+    read: Batches,
+}
+
+/// Positions that deliveries were given.
+#[derive(Default)]
+struct Batches {
+    /// Also of commits that failed.
+    all: Vec<Positions>,
+    /// The numbers of those that were promised.
+    promised: Vec<u64>,
+    saved: u64,
+}
+
+impl Batches {
+    /// Every second delivery has some.
+    fn next(&mut self, seq: Seq) -> Option<Positions> {
+        let batch = self.all.len() as u64 + 1;
+        let positions = Positions { batch, places: vec![batch as u8; 40].into() };
+        seq.is_multiple_of(2).then(|| {
+            self.all.push(positions.clone());
+            positions
+        })
+    }
 }
 
 /// What deliveries are called by their senders.
@@ -117,6 +146,7 @@ fn kept(seq: Seq, size: usize) -> Kept {
         received: seq,
         id: None,
         to: None,
+        positions: None,
         body: body.into(),
     }
 }
@@ -133,6 +163,7 @@ impl Story {
         let (promised, passed, doubtful) = (Vec::new(), Vec::new(), Vec::new());
         let (streams, window, names) = (BTreeMap::new(), Window::default(), Names::default());
         let (turned, turned_in_doubt) = (BTreeMap::new(), Vec::new());
+        let trail = Trail::default();
         let story = Self {
             disk,
             log,
@@ -148,6 +179,8 @@ impl Story {
             streams,
             window,
             names,
+            trail,
+            read: Batches::default(),
         };
         (story, left)
     }
@@ -155,7 +188,7 @@ impl Story {
     fn commit(&mut self, sizes: &[usize], others: &[Other]) {
         let mut named = |(size, seq): (&usize, Seq)| {
             let to = seq.is_multiple_of(2).then_some(Keeper(seq.into()));
-            Kept { id: self.names.next(), to, ..kept(seq, *size) }
+            Kept { id: self.names.next(), to, positions: self.read.next(seq), ..kept(seq, *size) }
         };
         let deliveries: Vec<_> = sizes.iter().zip(self.next..).map(&mut named).collect();
         let names: Vec<_> = deliveries.iter().filter_map(|kept| kept.id).collect();
@@ -189,6 +222,12 @@ impl Story {
                 self.window.add(id);
             }
             self.names.promised.extend(names);
+            for kept in &self.promised[self.promised.len() - sizes.len()..] {
+                if let Some(positions) = &kept.positions {
+                    self.read.promised.push(positions.batch);
+                    self.trail.add(kept.seq, positions.clone());
+                }
+            }
         } else {
             self.doubtful.extend(deliveries);
             self.names.failed.extend(names);
@@ -202,7 +241,7 @@ impl Story {
     fn release(&mut self, part: u8) {
         let mark = self.mark + (self.next - self.mark) * u64::from(part) / 256;
         // Whether or not the disk does it, what lies below is no longer asked for.
-        if self.log.release(mark, &self.window).is_ok() {
+        if self.log.release(mark, &self.window, &mut self.trail).is_ok() {
             self.doubtful.clear();
             self.turned_in_doubt.clear();
         }
@@ -250,14 +289,26 @@ impl Story {
             assert!(turned == Some(keeper) || is_in_doubt(), "{seq} was turned to {keeper:?}, not to {turned:?}");
         }
         self.check_names(&left.window, &found);
+        self.check_positions(&left.trail);
         (story.promised, story.mark, story.passed) = (found, self.mark, self.passed);
         (story.streams, story.window, story.names) = (self.streams, left.window, self.names);
-        story.turned = left.turned;
+        (story.turned, story.trail, story.read) = (left.turned, left.trail, self.read);
+        story.trail.shared().saved.upto(story.read.saved);
         for kept in &story.promised[promised..] {
+            story.read.promised.extend(kept.positions.iter().map(|positions| positions.batch));
             story.names.promised.extend(kept.id);
             story.streams.insert(kept.seq, stream_of(&left.streams, kept.seq).unwrap());
         }
         story
+    }
+
+    /// Positions that no checkpoint has are there, whatever became of their segments, and all that are there were given.
+    fn check_positions(&self, trail: &Trail) {
+        let found = trail.shared().earlier;
+        for batch in self.read.promised.iter().filter(|batch| **batch > self.read.saved) {
+            assert!(found.iter().any(|positions| positions.batch == *batch), "the positions of batch {batch} are lost");
+        }
+        assert!(found.iter().all(|positions| self.read.all.contains(positions)));
     }
 
     /// A name is known exactly when its delivery is kept or was.
@@ -282,6 +333,10 @@ proptest! {
             match step {
                 Step::Commit(sizes, others) => story.commit(&sizes, &others),
                 Step::Release(part) => story.release(part),
+                Step::Save(batches) => {
+                    story.read.saved = (story.read.saved + batches).min(story.read.all.len() as u64);
+                    story.trail.shared().saved.upto(story.read.saved);
+                }
                 Step::Fail(operations) => story.disk.fail_in(operations, false),
                 Step::Crash(operations, bits) => {
                     story.disk.fail_in(operations, true);
@@ -333,7 +388,7 @@ fn a_full_spool_keeps_its_reserve_for_what_makes_room() {
         log.commit(&[Entry::Done(block)]).unwrap();
         assert!(!log.has_room(1000), "after {block} entries");
     }
-    log.release(seq, &Window::default()).unwrap();
+    log.release(seq, &Window::default(), &mut Trail::default()).unwrap();
     assert!(log.has_room(1000));
 }
 
@@ -461,6 +516,41 @@ fn while_the_first_delivery_waits_too_long_no_more_are_taken() {
     while ask().is_retry() {
         assert!(Instant::now() < deadline, "nothing waits any more");
     }
+    drop((deliveries, feed));
+    thread.join().unwrap();
+}
+
+/// What a reader of files hands over while there is room for some of it only.
+#[test]
+fn a_batch_of_lines_is_kept_only_when_none_before_it_is_to_be_sent_again() {
+    let (deliveries, delivered) = tokio::sync::mpsc::channel(8);
+    let metrics = Arc::new(SpoolMetrics::new(&mut Registry::default(), 0));
+    let options = Options { size: 4 << 20, ..roomy() };
+    let (writer, feed) =
+        build(Fragile::default(), &options, DeadLetters::of(Path::new("/")), delivered, &metrics).unwrap();
+    let segments = writer.log.segments();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let handle = runtime.handle().clone();
+    let thread = std::thread::spawn(move || writer.run(&handle));
+    let ask = |batch: u64, size: usize| {
+        let (ack, answer) = Ack::unbacked();
+        let positions = Some(Positions { batch, places: vec![1; 10].into() });
+        let delivery = Delivery::new(Signal::Logs, vec![0; size].into(), Transport::File, ack);
+        deliveries.blocking_send(Delivery { positions, ..delivery }).unwrap();
+        runtime.block_on(answer.outcome())
+    };
+    let delivered = Outcome::Delivered { rejected: 0 };
+    assert_eq!(ask(1, 10), delivered);
+    assert!(ask(2, 8 << 20).is_retry(), "it is larger than the spool");
+    assert!(ask(3, 10).is_retry(), "batch 2 has still to come");
+    assert_eq!(ask(2, 20), delivered);
+    assert_eq!(ask(3, 30), delivered);
+    let mut reader = Reader::new(segments, 0);
+    let mut kept = Vec::new();
+    while let Some(read) = reader.read().unwrap() {
+        kept.push((read.positions.unwrap().batch, read.body.len()));
+    }
+    assert_eq!(kept, [(1, 10), (2, 20), (3, 30)]);
     drop((deliveries, feed));
     thread.join().unwrap();
 }

@@ -26,6 +26,7 @@ use super::{
     frame::{Entry, Kept, PAGE},
     log::Log,
     parked::Parked,
+    trail::Trail,
     window::Window,
 };
 use crate::{
@@ -35,6 +36,7 @@ use crate::{
     id::Keeper,
     making::{Fate, Making, Notice, Receipt, Seq},
     metrics::SpoolMetrics,
+    positions,
     table::Block,
 };
 
@@ -92,6 +94,8 @@ pub struct Writer<D: Disk> {
     pub parked: Parked,
     /// What is kept of other collectors' streams.
     pub window: Window,
+    /// Positions of files that no checkpoint has.
+    pub trail: Trail,
     /// See [`super::Options`].
     pub chooser: Option<Arc<dyn Choose>>,
     /// Entries that belong to the next commit.
@@ -132,6 +136,11 @@ impl<D: Disk> Writer<D> {
     /// Whose spool it is.
     pub const fn keeper(&self) -> Keeper {
         Keeper(self.log.own())
+    }
+
+    /// What whoever reads files has to know, and to tell.
+    pub fn positions(&self) -> positions::Shared {
+        self.trail.shared()
     }
 
     /// Runs until nothing can come from anybody.
@@ -335,19 +344,23 @@ impl<D: Disk> Writer<D> {
                 promised.repeated.push(delivery);
                 continue;
             }
-            let size = super::frame::size_of_kept(delivery.body.len());
-            if self.is_too_old || !self.log.has_room(bytes + size) {
+            let batch = delivery.positions.as_ref().map(|positions| positions.batch);
+            let size = super::frame::size_of_kept(&delivery.body, delivery.positions.as_ref());
+            let is_next = batch.is_none_or(|batch| self.trail.is_next(batch));
+            if self.is_too_old || !is_next || !self.log.has_room(bytes + size) {
                 self.metrics.full();
+                batch.into_iter().for_each(|batch| self.trail.turned_away(batch));
                 delivery.ack.settle(Outcome::Retry { after: spread(FULL, self.next_seq + index as u64) });
                 continue;
             }
+            batch.into_iter().for_each(|batch| self.trail.came(batch));
             bytes += size;
             let Delivery { signal, transport, id, .. } = delivery;
             let received = UNIX_EPOCH.elapsed().map_or(0, |since| since.as_millis() as u64);
-            let (seq, body) = (self.next_seq, delivery.body.clone());
+            let (seq, body, positions) = (self.next_seq, delivery.body.clone(), delivery.positions.clone());
             self.next_seq += 1;
             let to = chooser.as_ref().and_then(|chooser| chooser.choose());
-            promised.entries.push(Entry::Kept(Kept { seq, signal, transport, received, id, to, body }));
+            promised.entries.push(Entry::Kept(Kept { seq, signal, transport, received, id, to, positions, body }));
             delivery.to = to;
             delivery.kept = Some(seq);
             promised.kept.push(delivery);
@@ -365,7 +378,7 @@ impl<D: Disk> Writer<D> {
             self.shared.wake();
         }
         if !self.is_broken()
-            && let Err(error) = self.log.release(mark, &self.window)
+            && let Err(error) = self.log.release(mark, &self.window, &mut self.trail)
         {
             tracing::warn!(%error, "the spool cannot give back a segment");
             self.metrics.disk_failed();
@@ -377,6 +390,7 @@ impl<D: Disk> Writer<D> {
         self.is_too_old = self.max_age.is_some_and(|longest| oldest > longest);
         self.metrics.waits(oldest);
         self.metrics.remembers(self.window.streams(), self.window.bytes());
+        self.metrics.has_positions(self.trail.bytes());
     }
 }
 

@@ -28,9 +28,27 @@ pub(super) struct Entry {
     pub(super) is_complete: bool,
 }
 
+/// What one checkpoint says.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Saved {
+    /// Everything up to this batch is in it.
+    pub(super) batch: u64,
+    pub(super) files: Vec<Entry>,
+}
+
+impl Entry {
+    /// How far it is answered for.
+    pub(super) const fn reach(&self) -> u64 {
+        self.offset
+    }
+}
+
 #[derive(Deserialize, Serialize)]
 struct Document {
     version: u32,
+    /// None in files of processes that did not number their batches.
+    #[serde(default)]
+    batch: u64,
     files: Vec<Entry>,
 }
 
@@ -68,7 +86,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// They are there and cannot be used.
-    pub(super) fn load(&self) -> Result<Option<Vec<Entry>>, CheckpointError> {
+    pub(super) fn load(&self) -> Result<Option<Saved>, CheckpointError> {
         let path = self.path();
         let text = match fs::read(&path) {
             Ok(text) => text,
@@ -76,7 +94,7 @@ impl Checkpoint {
             Err(error) => return Err(CheckpointError::Read(path, error)),
         };
         match serde_json::from_slice::<Document>(&text) {
-            Ok(document) if document.version == VERSION => Ok(Some(document.files)),
+            Ok(Document { version: VERSION, batch, files }) => Ok(Some(Saved { batch, files })),
             Ok(document) => Err(CheckpointError::Version(path, document.version)),
             Err(error) => Err(CheckpointError::Content(path, error)),
         }
@@ -84,9 +102,9 @@ impl Checkpoint {
 
     /// # Errors
     /// Nothing was written; the last positions are still there.
-    pub(super) fn save(&self, files: Vec<Entry>) -> Result<(), CheckpointError> {
-        let path = self.path();
-        let text = serde_json::to_vec(&Document { version: VERSION, files }).unwrap_or_default();
+    pub(super) fn save(&self, saved: Saved) -> Result<(), CheckpointError> {
+        let (path, Saved { batch, files }) = (self.path(), saved);
+        let text = serde_json::to_vec(&Document { version: VERSION, batch, files }).unwrap_or_default();
         replace(&self.folder, &path, &text).map_err(|error| CheckpointError::Write(path, error))
     }
 }
@@ -120,9 +138,12 @@ mod tests {
             offset: 42,
             is_complete: false,
         };
-        checkpoint.save(vec![entry.clone()]).unwrap();
-        checkpoint.save(vec![entry.clone(), entry.clone()]).unwrap();
-        assert_eq!(checkpoint.load().unwrap(), Some(vec![entry.clone(), entry]));
+        let saved = |batch, files: &[&Entry]| Saved { batch, files: files.iter().copied().cloned().collect() };
+        checkpoint.save(saved(1, &[&entry])).unwrap();
+        checkpoint.save(saved(7, &[&entry, &entry])).unwrap();
+        assert_eq!(checkpoint.load().unwrap(), Some(saved(7, &[&entry, &entry])));
+        fs::write(checkpoint.path(), r#"{"version":1,"files":[]}"#).unwrap();
+        assert_eq!(checkpoint.load().unwrap(), Some(Saved::default()), "before batches were numbered");
         fs::write(checkpoint.path(), "{").unwrap();
         assert!(matches!(checkpoint.load(), Err(CheckpointError::Content(..))));
         fs::write(checkpoint.path(), r#"{"version":7,"files":[]}"#).unwrap();

@@ -21,9 +21,10 @@ impl Fingerprint {
         Self { length: begin.len(), hash: cityhash_rs::cityhash_102_128(begin) as u64 }
     }
 
-    /// Whether a file that begins with these bytes can be the one this was taken of. It may have grown since.
+    /// Whether a file that begins with these bytes can be the one this was taken of. It may have grown since; of one that
+    /// was empty it says nothing.
     pub(super) fn fits(&self, begin: &[u8]) -> bool {
-        begin.get(..self.length).is_some_and(|begin| Self::of(begin) == *self)
+        self.length == 0 || begin.get(..self.length).is_some_and(|begin| Self::of(begin) == *self)
     }
 
     /// Whether a fit says more than that the file is there.

@@ -12,6 +12,7 @@ use std::{
 
 use super::{
     batch::Batch,
+    checkpoint::Entry,
     cri::{self, Line},
     discover::Found,
     join::{Joined, Joiner, Place},
@@ -223,6 +224,15 @@ impl Log {
         };
         let places = self.tails.iter().filter_map(place).collect();
         self.marks.push_back(Mark { batch, is_answered: false, places });
+    }
+
+    /// Where its files stand once the last marked batch and all before it are answered for.
+    pub(super) fn places(&self, folder: &str) -> impl Iterator<Item = Entry> {
+        let places = self.marks.back().into_iter().flat_map(|mark| &mark.places);
+        places.filter_map(move |(number, _, offset)| {
+            let tail = self.tails.iter().find(|tail| tail.number == *number)?;
+            Some(tail.entry_at(folder, *offset))
+        })
     }
 
     /// A batch is answered for. Positions move when all before it are too.

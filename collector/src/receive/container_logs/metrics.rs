@@ -37,6 +37,8 @@ pub struct Metrics {
     refused: Family<Receiver, Counter>,
     checkpoints: Counter,
     failed_checkpoints: Counter,
+    resumed: Counter,
+    read_again: Counter,
 }
 
 impl Metrics {
@@ -70,6 +72,15 @@ impl Metrics {
         own.register("repeated_batches", "Batches sent again", self.repeated.clone());
         own.register("checkpoints", "Times positions were written to the disk", self.checkpoints.clone());
         own.register("failed_checkpoints", "Times they could not be written", self.failed_checkpoints.clone());
+        let help = "Batches of an earlier process that were in its spool and not in its checkpoint";
+        own.register("resumed_batches", help, self.resumed.clone());
+        let help = "Batches of an earlier process that were in its spool and are read again, because one before is not";
+        own.register("read_again_batches", help, self.read_again.clone());
+    }
+
+    pub(super) fn resumed(&self, taken: u64, repeated: u64) {
+        self.resumed.inc_by(taken);
+        self.read_again.inc_by(repeated);
     }
 
     pub(super) fn looked(&self, files: usize, open: usize, behind: u64) {

@@ -5,7 +5,7 @@
 //! not send, wait or log per line.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::Arc,
     time::Instant,
@@ -13,10 +13,11 @@ use std::{
 
 use super::{
     batch::Batch,
-    checkpoint::Entry,
+    checkpoint::{Entry, Saved},
     discover::{self, Found, Wanted},
     log::Log,
     metrics::Metrics,
+    resume::{self, Resumed},
     tail::{self, Tail},
 };
 use crate::cluster::Pods;
@@ -24,6 +25,9 @@ use crate::cluster::Pods;
 /// A batch is sent when it is so large. Large enough that its costs are those of its lines, small enough that a gateway
 /// that is away does not hold much.
 const BATCH: usize = 1 << 20;
+
+/// Logs in a batch: what is said of its positions is bounded with them.
+const LOGS: usize = 1024;
 
 /// Files held open. More are opened for each chunk and closed again; a process has at least 1,024.
 const OPEN_FILES: usize = 512;
@@ -42,6 +46,8 @@ pub(super) struct Rules {
     pub(super) cluster: Option<String>,
     /// Where to ask what is known of a pod.
     pub(super) pods: Option<Pods>,
+    /// Whether batches say where their files stand behind them.
+    pub(super) tells_places: bool,
 }
 
 /// The folder of a container below the folder of all pods, and how often it had been restarted.
@@ -56,9 +62,11 @@ pub(super) struct Reader {
     batches: u64,
     open: Open,
     /// Logs with records in batches that are not answered for.
-    unanswered: HashMap<u64, Vec<Key>>,
+    unanswered: BTreeMap<u64, Vec<Key>>,
     /// Positions of an earlier process, until the first look has used them.
-    earlier: Option<Vec<Entry>>,
+    earlier: Vec<Entry>,
+    /// There was no earlier process, and nobody has looked yet.
+    is_first: bool,
     has_looked: bool,
     /// Positions have moved since they were last asked for.
     pub(super) is_moved: bool,
@@ -78,22 +86,26 @@ pub(super) struct Sealed {
     pub(super) number: u64,
     pub(super) body: Vec<u8>,
     pub(super) records: u64,
+    /// Where its files stand behind it, if that is asked for.
+    pub(super) places: Option<Vec<u8>>,
 }
 
 impl Reader {
-    /// `earlier`: the positions of the process before, if there was one.
-    pub(super) fn new(rules: Rules, earlier: Option<Vec<Entry>>, metrics: Arc<Metrics>) -> Self {
+    /// Goes on where earlier processes have come to.
+    pub(super) fn new(rules: Rules, resumed: Resumed, metrics: Arc<Metrics>) -> Self {
         Self {
             rules,
             metrics,
             logs: BTreeMap::new(),
             numbers: 0,
-            batches: 0,
+            batches: resumed.batch,
             open: Open::default(),
-            unanswered: HashMap::new(),
-            earlier,
+            unanswered: BTreeMap::new(),
+            earlier: resumed.files,
+            is_first: resumed.is_first,
             has_looked: false,
-            is_moved: false,
+            // What was put together is written down as one.
+            is_moved: true,
             buffer: Vec::new(),
         }
     }
@@ -115,7 +127,7 @@ impl Reader {
         let behind = self.logs.values().flat_map(|log| &log.tails).map(Tail::behind).sum();
         self.metrics.looked(tracked, self.open_files(), behind);
         self.has_looked = true;
-        self.earlier = Some(Vec::new());
+        (self.earlier, self.is_first) = (Vec::new(), false);
         Ok(())
     }
 
@@ -145,12 +157,12 @@ impl Reader {
     /// Where to begin with a file that was not known.
     fn begin(&mut self, found: Found, is_last: bool) -> Tail {
         self.numbers += 1;
-        let entry = self.earlier.as_mut().and_then(|entries| claim(entries, &found));
+        let entry = claim(&mut self.earlier, &found);
         let is_quiet = found.is_quiet;
         let mut tail = Tail::new(self.numbers, found);
         match entry {
             Some(entry) => tail.resume(entry.offset, entry.is_complete, entry.fingerprint),
-            None if self.earlier.is_none() && !self.rules.is_from_beginning => tail.skip_to_end(),
+            None if self.is_first && !self.rules.is_from_beginning => tail.skip_to_end(),
             None => {}
         }
         tail.settle(!is_last && is_quiet);
@@ -185,7 +197,7 @@ impl Reader {
                 is_any = true;
                 self.open.logs.insert(key);
             }
-            if self.open.batch.size() >= BATCH {
+            if self.open.batch.size() >= BATCH || self.open.logs.len() >= LOGS {
                 sealed.extend(self.seal());
             }
         }
@@ -204,14 +216,19 @@ impl Reader {
         self.batches += 1;
         let number = self.batches;
         let Open { batch, logs } = std::mem::take(&mut self.open);
+        let mut places = Vec::new();
         for key in &logs {
             if let Some(log) = self.logs.get_mut(key) {
                 log.mark(number);
+                if self.rules.tells_places {
+                    places.extend(log.places(&key.0));
+                }
             }
         }
+        let places = self.rules.tells_places.then(|| resume::places(&places));
         self.unanswered.insert(number, logs.into_iter().collect());
         let records = batch.records;
-        Some(Sealed { number, body: batch.finish(), records })
+        Some(Sealed { number, body: batch.finish(), records, places })
     }
 
     /// A batch needs not be sent again.
@@ -224,11 +241,12 @@ impl Reader {
         self.is_moved = true;
     }
 
-    /// Up to where every file is answered for.
-    pub(super) fn positions(&mut self) -> Vec<Entry> {
+    /// Up to where every file is answered for, and up to which batch that tells everything.
+    pub(super) fn positions(&mut self) -> Saved {
         self.is_moved = false;
+        let batch = self.unanswered.first_key_value().map_or(self.batches, |(first, _)| first - 1);
         let entries = self.logs.iter().flat_map(|((folder, _), log)| log.tails.iter().map(move |tail| (folder, tail)));
-        entries.map(|(folder, tail)| tail.entry(folder)).collect()
+        Saved { batch, files: entries.map(|(folder, tail)| tail.entry(folder)).collect() }
     }
 
     /// Whether positions mean all files: before the first look they would forget those of the process before.
@@ -250,13 +268,14 @@ fn claim(entries: &mut Vec<Entry>, found: &Found) -> Option<Entry> {
     let folder = found.origin.folder();
     let begin = tail::begin(found).unwrap_or_default();
     let is_inode = |entry: &Entry| (entry.device, entry.inode) == (found.identity.device, found.identity.inode);
-    let fits = |entry: &&Entry| entry.folder == folder && entry.fingerprint.fits(&begin);
-    let same = entries.iter().position(|entry| is_inode(entry) && fits(&entry));
-    let same = same.or_else(|| {
-        let is_same = |entry: &Entry| fits(&entry) && entry.fingerprint.is_telling() && found.part.is_compressed;
-        entries.iter().position(is_same)
-    });
-    same.map(|index| entries.swap_remove(index))
+    let is_source = |entry: &Entry| entry.fingerprint.is_telling() && found.part.is_compressed;
+    let means = |entry: &Entry| {
+        (is_inode(entry) || is_source(entry)) && entry.folder == folder && entry.fingerprint.fits(&begin)
+    };
+    // Where several mean this text, the one that says most: it may have been compressed in between.
+    let meaning = entries.iter().enumerate().filter(|(_, entry)| means(entry));
+    let last = meaning.max_by_key(|(_, entry)| entry.reach()).map(|(index, _)| index);
+    last.map(|index| entries.swap_remove(index))
 }
 
 #[cfg(test)]

@@ -207,10 +207,15 @@ impl Tail {
 
     /// Its position, as it is kept.
     pub(super) fn entry(&self, folder: &str) -> Entry {
+        self.entry_at(folder, self.kept)
+    }
+
+    /// The same, once everything before this byte is answered for.
+    pub(super) fn entry_at(&self, folder: &str, offset: u64) -> Entry {
         let file = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Identity { device, inode } = self.identity;
-        let is_complete = self.is_at_end && self.kept >= self.read;
-        let (folder, fingerprint, offset) = (folder.to_owned(), self.fingerprint, self.kept);
+        let is_complete = self.is_at_end && offset >= self.read;
+        let (folder, fingerprint) = (folder.to_owned(), self.fingerprint);
         Entry { folder, file, device, inode, fingerprint, offset, is_complete }
     }
 

@@ -25,10 +25,12 @@ pub(in crate::spool) fn entry() -> impl Strategy<Value = Entry> {
     ];
     let id = (any::<u128>(), any::<u64>(), any::<u64>()).prop_map(|(stream, seq, floor)| Id { stream, seq, floor });
     let to = prop::option::of(any::<u128>().prop_map(Keeper));
-    let kept = (any::<u64>(), 0..3_usize, any::<bool>(), any::<u64>(), prop::option::of(id), to, body).prop_map(
-        |(seq, signal, is_grpc, received, id, to, body)| {
+    let what = (any::<u64>(), 0..3_usize, any::<bool>(), any::<u64>());
+    let kept = (what, prop::option::of(id), to, prop::option::of(positions()), body).prop_map(
+        |((seq, signal, is_grpc, received), id, to, positions, body)| {
             let transport = if is_grpc { Transport::Grpc } else { Transport::Http };
-            Entry::Kept(Kept { seq, signal: Signal::ALL[signal], transport, received, id, to, body: body.into() })
+            let (signal, body) = (Signal::ALL[signal], body.into());
+            Entry::Kept(Kept { seq, signal, transport, received, id, to, positions, body })
         },
     );
     let turned = (any::<u64>(), any::<u128>()).prop_map(|(seq, keeper)| Entry::Turned(seq, Keeper(keeper)));
@@ -45,7 +47,13 @@ pub(in crate::spool) fn entry() -> impl Strategy<Value = Entry> {
         1 => any::<(u128, u128)>().prop_map(|(own, stream)| Entry::Begun { own, stream }),
         1 => known.prop_map(Entry::Known),
         1 => turned,
+        1 => positions().prop_map(Entry::Positions),
     ]
+}
+
+fn positions() -> impl Strategy<Value = Positions> {
+    (any::<u64>(), prop::collection::vec(any::<u8>(), 0..300))
+        .prop_map(|(batch, places)| Positions { batch, places: places.into() })
 }
 
 proptest! {
@@ -53,7 +61,12 @@ proptest! {
     fn an_entry_is_read_as_it_was_written(entry in entry(), segment: u64) {
         let mut bytes = Vec::new();
         write(&entry, segment, &mut bytes);
-        prop_assert!(bytes.len() <= size_of_kept(5000) + 1);
+        let most = match &entry {
+            Entry::Kept(kept) => size_of_kept(&kept.body, kept.positions.as_ref()),
+            Entry::Positions(positions) => size_of_positions(positions),
+            _ => size_of_kept(&Bytes::from(vec![0; 5000]), None),
+        };
+        prop_assert!(bytes.len() <= most + 1);
         let length = bytes.len();
         bytes.extend([7; 20]);
         prop_assert_eq!(read(&bytes.into(), segment), Read::Entry(Box::new(entry), length));
@@ -94,4 +107,32 @@ fn tables_keep_their_numbers_on_the_disk() {
         "otel_metrics_summary",
     ];
     assert_eq!(names, wanted, "a new table goes to the end");
+}
+
+/// As versions before positions wrote it: they must be read for as long as a spool may hold them.
+#[test]
+fn a_delivery_of_an_earlier_version_has_no_positions() {
+    let kept = Kept {
+        seq: 7,
+        signal: Signal::Logs,
+        transport: Transport::File,
+        received: 9,
+        id: None,
+        to: Some(Keeper(3)),
+        positions: None,
+        body: Bytes::from_static(b"body"),
+    };
+    let mut frame = vec![0; PREFIX];
+    frame.push(8);
+    frame.extend(7_u64.to_le_bytes());
+    frame.extend([1, 3]);
+    frame.extend(9_u64.to_le_bytes());
+    frame.push(MEANT);
+    frame.extend(3_u128.to_le_bytes());
+    frame.extend(b"body");
+    let (rest, sum) = (frame.len() - PREFIX, checksum(5, &frame[PREFIX..]));
+    frame[..4].copy_from_slice(&(rest as u32).to_le_bytes());
+    frame[4..PREFIX].copy_from_slice(&sum.to_le_bytes());
+    let length = frame.len();
+    assert_eq!(read(&frame.into(), 5), Read::Entry(Box::new(Entry::Kept(kept)), length));
 }

@@ -64,6 +64,9 @@ impl<D: Disk> Writer<D> {
     fn remember(&mut self, kept: &[Delivery]) {
         let forgotten = kept.iter().filter_map(|kept| kept.id).map(|id| self.window.add(&id)).sum();
         self.metrics.forgot(forgotten);
+        let positions = kept.iter().filter_map(|kept| Some((kept.kept?, kept.positions.clone()?)));
+        let forgotten = positions.map(|(seq, positions)| self.trail.add(seq, positions)).sum();
+        self.metrics.forgot_positions(forgotten);
     }
 
     /// The disk does not keep what it is given. Nobody was told that it would: senders come back, and what the line has
@@ -74,13 +77,17 @@ impl<D: Disk> Writer<D> {
         self.metrics.disk_failed();
         self.broken_until = Some(Instant::now() + AFTER_ERROR);
         self.owed.extend(entries.into_iter().filter(|entry| !matches!(entry, Entry::Kept(_))));
+        let batches = kept.iter().filter_map(|kept| Some(kept.positions.as_ref()?.batch));
+        batches.for_each(|batch| self.trail.turned_away(batch));
         // Dropped, they are answered "retry". What the failed commit holds of them is void, so their numbers are free.
         drop(kept);
         self.next_seq = self.shared.lock().head;
     }
 
     /// Without a disk, as without a spool. What is behind goes first; nobody waits for that.
-    pub(super) fn pass_on(&self, deliveries: Vec<Delivery>) {
+    pub(super) fn pass_on(&mut self, deliveries: Vec<Delivery>) {
+        let batches = deliveries.iter().filter_map(|delivery| Some(delivery.positions.as_ref()?.batch));
+        batches.for_each(|batch| self.trail.came(batch));
         let mut state = self.shared.lock();
         if state.is_live {
             let now = Instant::now();

@@ -94,9 +94,9 @@ fn a_deleted_file_that_is_open_is_read_to_its_end_and_forgotten() {
     node.delete("0.log");
     assert_eq!(node.read(), ["line 1", "line 2"]);
     node.answer_all();
-    assert_eq!(node.reader.positions().len(), 1);
+    assert_eq!(node.reader.positions().files.len(), 1);
     node.look();
-    assert_eq!(node.reader.positions(), []);
+    assert_eq!(node.reader.positions().files, []);
     assert!(node.reader.logs.is_empty());
 }
 
@@ -122,9 +122,69 @@ fn positions_move_only_in_the_order_of_the_batches() {
     node.read();
     let length = lines(0..1).len() as u64;
     node.answer(2);
-    assert_eq!(node.reader.positions()[0].offset, 0);
+    assert_eq!(node.reader.positions().files[0].offset, 0);
     node.answer(1);
-    assert_eq!(node.reader.positions()[0].offset, 2 * length);
+    assert_eq!(node.reader.positions().files[0].offset, 2 * length);
+}
+
+#[test]
+fn a_batch_that_the_spool_has_is_not_read_again_though_nobody_heard_of_it() {
+    let mut node = Node::new(false);
+    node.write("0.log", &lines(0..2));
+    node.look();
+    node.save();
+    node.write("0.log", &lines(2..4));
+    assert_eq!(node.read(), ["line 2", "line 3"]);
+    node.write("0.log", &lines(4..6));
+    assert_eq!(node.read(), ["line 4", "line 5"]);
+    node.keep();
+    node.kill();
+    node.write("1.log", &lines(6..7));
+    assert_eq!(node.read(), ["line 4", "line 5", "line 6"]);
+    assert_eq!(node.sealed[0].0, 2, "numbers go on behind what is kept");
+}
+
+#[test]
+fn a_file_that_is_found_empty_is_the_same_when_it_is_written_to() {
+    let mut node = Node::new(true);
+    node.write("0.log", "");
+    node.look();
+    node.write("0.log", &lines(0..1));
+    assert_eq!(node.read(), ["line 0"]);
+    assert_eq!(node.reader.positions().files.len(), 1);
+}
+
+#[test]
+fn a_batch_is_not_read_again_though_its_file_was_compressed_before_the_checkpoint() {
+    let mut node = Node::new(true);
+    node.look();
+    node.save();
+    node.write("0.log", &lines(0..2));
+    assert_eq!(node.read().len(), 2);
+    node.keep();
+    node.rename("0.log", "0.log.20261124-101500");
+    node.compress("0.log.20261124-101500");
+    node.look();
+    node.save();
+    node.kill();
+    assert_eq!(node.read_all(), [] as [&str; 0]);
+}
+
+#[test]
+fn of_several_positions_of_a_file_the_one_that_says_most_counts() {
+    let mut node = Node::new(true);
+    node.write("0.log", &lines(0..1));
+    node.read();
+    node.answer_all();
+    let early = node.reader.positions();
+    node.write("0.log", &lines(1..30));
+    node.read();
+    node.answer_all();
+    let mut saved = node.reader.positions();
+    assert_ne!(early.files[0].fingerprint, saved.files[0].fingerprint);
+    saved.files.insert(0, early.files[0].clone());
+    node.restart_from(saved);
+    assert_eq!(node.read(), [] as [&str; 0]);
 }
 
 #[test]
@@ -135,7 +195,7 @@ fn an_open_text_is_read_again_after_a_restart() {
     node.write("0.log", "half\n2026-11-24T16:27:03.000000001Z stderr F other\n");
     assert_eq!(node.read(), ["line 0", "other"]);
     node.answer_all();
-    assert_eq!(node.reader.positions()[0].offset, lines(0..1).len() as u64);
+    assert_eq!(node.reader.positions().files[0].offset, lines(0..1).len() as u64);
     node.restart(|node| node.write("0.log", "2026-11-24T16:27:03.000000001Z stdout F second half\n"));
     assert_eq!(node.read(), ["other", "first halfsecond half"], "repeated, and whole");
 }
@@ -181,12 +241,12 @@ fn an_inode_that_is_used_again_is_another_file() {
     node.write("0.log", &lines(0..3));
     node.read();
     node.answer_all();
-    let mut entries = node.reader.positions();
+    let mut saved = node.reader.positions();
     node.delete("0.log");
     node.write("0.log", &lines(7..9));
     let metadata = fs::metadata(node.path("0.log")).unwrap();
-    entries[0].inode = discover::Identity::of(&metadata).inode;
-    node.restart_from(Some(entries));
+    saved.files[0].inode = discover::Identity::of(&metadata).inode;
+    node.restart_from(saved);
     assert_eq!(node.read(), ["line 7", "line 8"]);
 }
 

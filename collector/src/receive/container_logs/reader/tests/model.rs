@@ -1,5 +1,5 @@
 //! Any order of a container's writes, a kubelet's rotations, answers and kills: every line is read, in its order, and
-//! once where nothing was killed.
+//! once where nothing was killed. With a spool every line is kept once, in its order, whatever was killed.
 
 use proptest::prelude::*;
 
@@ -21,6 +21,10 @@ enum Move {
     Read,
     AnswerOldest,
     AnswerNewest,
+    /// The spool takes the oldest batch.
+    Keep,
+    /// A checkpoint is written.
+    Save,
     Kill,
 }
 
@@ -37,6 +41,8 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         5 => Just(Move::Read),
         3 => Just(Move::AnswerOldest),
         1 => Just(Move::AnswerNewest),
+        3 => Just(Move::Keep),
+        2 => Just(Move::Save),
         1 => Just(Move::Kill),
     ];
     proptest::collection::vec(one, 1..60)
@@ -49,18 +55,17 @@ struct Container {
     rotated: Vec<String>,
     rotations: u32,
     has_kills: bool,
+    has_spool: bool,
 }
 
 impl Container {
-    fn new() -> Self {
-        Self {
-            node: Node::new(true),
-            written: 0,
-            part: String::new(),
-            rotated: Vec::new(),
-            rotations: 0,
-            has_kills: false,
+    fn new(has_spool: bool) -> Self {
+        let mut node = Node::new(true);
+        if has_spool {
+            node.look();
+            node.save();
         }
+        Self { node, written: 0, part: String::new(), rotated: Vec::new(), rotations: 0, has_kills: false, has_spool }
     }
 
     fn write(&mut self, count: u64) {
@@ -109,8 +114,11 @@ impl Container {
             }
             Move::Look => self.node.look(),
             Move::Read => drop(self.node.chunk()),
+            Move::Keep if self.has_spool => self.node.keep(),
+            Move::Save if self.has_spool => self.node.save(),
             Move::AnswerOldest => self.answer(0),
-            Move::AnswerNewest => self.answer(self.node.sealed.len().saturating_sub(1)),
+            Move::AnswerNewest => self.answer(usize::MAX),
+            Move::Kill if self.has_spool => self.node.kill(),
             Move::Kill if self.node.reader.has_looked() => {
                 self.has_kills = true;
                 self.node.restart(|_| ());
@@ -120,6 +128,10 @@ impl Container {
     }
 
     fn answer(&mut self, index: usize) {
+        if self.has_spool {
+            return self.node.answer_kept(index.min(self.node.disk.unanswered.len().saturating_sub(1)));
+        }
+        let index = index.min(self.node.sealed.len().saturating_sub(1));
         if let Some((number, _)) = self.node.sealed.get(index) {
             self.node.answer(*number);
         }
@@ -127,7 +139,23 @@ impl Container {
 
     fn settle(&mut self) {
         self.node.read_all();
-        self.node.answer_all();
+        if self.has_spool {
+            while !self.node.sealed.is_empty() {
+                self.node.keep();
+            }
+            while !self.node.disk.unanswered.is_empty() {
+                self.node.answer_kept(0);
+            }
+        } else {
+            self.node.answer_all();
+        }
+    }
+
+    fn make_all(&mut self, moves: &[Move]) {
+        moves.iter().for_each(|one| self.make(one));
+        if !self.part.is_empty() {
+            self.write(1);
+        }
     }
 }
 
@@ -136,13 +164,8 @@ proptest! {
 
     #[test]
     fn every_line_is_read_in_its_order_whatever_becomes_of_the_files(moves in moves()) {
-        let mut container = Container::new();
-        for one in &moves {
-            container.make(one);
-        }
-        if !container.part.is_empty() {
-            container.write(1);
-        }
+        let mut container = Container::new(false);
+        container.make_all(&moves);
         container.node.read_all();
         let mut seen = vec![0; container.written as usize];
         let mut next = 0;
@@ -157,5 +180,13 @@ proptest! {
         if !container.has_kills {
             prop_assert!(seen.iter().all(|times| *times == 1), "{seen:?}");
         }
+    }
+    #[test]
+    fn with_a_spool_every_line_is_kept_once_and_in_its_order_whatever_is_killed(moves in moves()) {
+        let mut container = Container::new(true);
+        container.make_all(&moves);
+        container.settle();
+        let wanted: Vec<_> = (0..container.written).map(|number| format!("line {number}")).collect();
+        prop_assert_eq!(&container.node.disk.lines, &wanted);
     }
 }

@@ -11,7 +11,8 @@ use std::{
 use opentelemetry_proto::tonic::{collector::logs::v1::ExportLogsServiceRequest, common::v1::any_value::Value};
 use prost::Message as _;
 
-use super::super::*;
+use super::super::{super::resume::resume, *};
+use crate::positions::Positions;
 
 const FOLDER: &str = "shop_cart_uid-1/main";
 
@@ -23,6 +24,20 @@ pub(super) struct Node {
     /// Every batch that is not answered for.
     pub(super) sealed: Vec<(u64, Vec<u8>)>,
     read: Vec<String>,
+    pub(super) disk: Disk,
+}
+
+/// What a kill leaves: the last checkpoint, and what a spool has kept.
+#[derive(Default)]
+pub(super) struct Disk {
+    checkpoint: Option<Saved>,
+    /// Positions of sealed batches, in their order.
+    places: Vec<Positions>,
+    kept: Vec<Positions>,
+    /// Lines in batches that are kept.
+    pub(super) lines: Vec<String>,
+    /// Kept, and the reader does not know yet.
+    pub(super) unanswered: Vec<u64>,
 }
 
 pub(super) fn lines(numbers: Range<u64>) -> String {
@@ -44,14 +59,15 @@ impl Node {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir_all(root.path().join(FOLDER)).unwrap();
         let rules = rules(root.path(), is_from_beginning);
-        let reader = Reader::new(rules, None, Arc::default());
-        Self { root, is_from_beginning, reader, now: Instant::now(), sealed: Vec::new(), read: Vec::new() }
+        let reader = Reader::new(rules, resume(None, Vec::new()), Arc::default());
+        let (now, sealed, read, disk) = (Instant::now(), Vec::new(), Vec::new(), Disk::default());
+        Self { root, is_from_beginning, reader, now, sealed, read, disk }
     }
 
     /// As if pods were asked for, and none came.
     pub(super) fn expect_pods(&mut self) {
         let rules = Rules { pods: Some(Pods::default()), ..rules(self.root.path(), true) };
-        self.reader = Reader::new(rules, None, Arc::default());
+        self.reader = Reader::new(rules, resume(None, Vec::new()), Arc::default());
     }
 
     pub(super) fn path(&self, file: &str) -> PathBuf {
@@ -106,6 +122,8 @@ impl Node {
         for sealed in self.reader.read(self.now, 1) {
             let bodies = bodies(&sealed.body);
             assert_eq!(bodies.len() as u64, sealed.records);
+            let (batch, places) = (sealed.number, sealed.places.unwrap().into());
+            self.disk.places.push(Positions { batch, places });
             self.read.extend(bodies);
             self.sealed.push((sealed.number, sealed.body));
         }
@@ -152,15 +170,54 @@ impl Node {
 
     /// Kills the reader and starts another from the positions that were answered for.
     pub(super) fn restart(&mut self, meanwhile: impl FnOnce(&Self)) {
-        let entries = self.reader.positions();
+        let saved = self.reader.positions();
         meanwhile(self);
-        self.restart_from(Some(entries));
+        self.restart_from(saved);
     }
 
-    pub(super) fn restart_from(&mut self, entries: Option<Vec<Entry>>) {
+    pub(super) fn restart_from(&mut self, saved: Saved) {
+        self.begin(Some(saved), Vec::new());
+    }
+
+    fn begin(&mut self, saved: Option<Saved>, kept: Vec<Positions>) {
         let rules = rules(self.root.path(), self.is_from_beginning);
-        self.reader = Reader::new(rules, entries, Arc::default());
+        self.reader = Reader::new(rules, resume(saved, kept), Arc::default());
         self.sealed.clear();
+    }
+
+    /// The spool takes the oldest batch that it does not have.
+    pub(super) fn keep(&mut self) {
+        if !self.sealed.is_empty() {
+            let (number, body) = self.sealed.remove(0);
+            let at = self.disk.places.iter().position(|places| places.batch == number).unwrap();
+            self.disk.kept.push(self.disk.places.remove(at));
+            self.disk.lines.extend(bodies(&body));
+            self.disk.unanswered.push(number);
+        }
+    }
+
+    pub(super) fn answer_kept(&mut self, index: usize) {
+        if index < self.disk.unanswered.len() {
+            self.reader.answered(self.disk.unanswered.remove(index));
+        }
+    }
+
+    /// Writes a checkpoint; the spool forgets what is in it.
+    pub(super) fn save(&mut self) {
+        if self.reader.has_looked() {
+            let saved = self.reader.positions();
+            self.disk.kept.retain(|kept| kept.batch > saved.batch);
+            self.disk.checkpoint = Some(saved);
+        }
+    }
+
+    /// Kills the reader and starts another from what is on the disk, which looks and writes that down.
+    pub(super) fn kill(&mut self) {
+        self.disk.places.clear();
+        self.disk.unanswered.clear();
+        self.begin(self.disk.checkpoint.clone(), self.disk.kept.clone());
+        self.look();
+        self.save();
     }
 }
 
@@ -173,5 +230,6 @@ fn rules(folder: &std::path::Path, is_from_beginning: bool) -> Rules {
         node: Some("node-1".into()),
         cluster: None,
         pods: None,
+        tells_places: true,
     }
 }
