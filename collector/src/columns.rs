@@ -63,7 +63,15 @@ pub struct Sealed {
 
 impl<C: Columns> Rows<C> {
     pub fn new(table: Table, layout: Option<&Layout>) -> Self {
-        Self { count: 0, scoped: 0, grouped: 0, columns: C::new(table, layout) }
+        let mut columns = C::new(table, layout);
+        // ClickHouse makes JSON of a map by itself, but refuses the whole block for a key that stands twice.
+        let is_json = |name: &str| layout.and_then(|layout| layout.type_of(name)).is_some_and(|it| it.contains("JSON"));
+        columns.visit(&mut |name, _, column| {
+            if is_json(name) {
+                column.make_keys_unique();
+            }
+        });
+        Self { count: 0, scoped: 0, grouped: 0, columns }
     }
 
     pub const fn count(&self) -> usize {

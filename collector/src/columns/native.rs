@@ -23,6 +23,8 @@ pub trait Column {
     fn rollback(&mut self, mark: Mark);
     /// Compresses what is worth it. Between two requests: what is compressed cannot be taken back.
     fn settle(&mut self);
+    /// From now on no key stands twice in a row, where there are keys.
+    fn make_keys_unique(&mut self) {}
     /// What stands before the values, once for the column, and before the offsets of what contains it.
     fn write_prefix(&self, _body: &mut Body) {}
     /// Moves the values into a body and starts anew.

@@ -8,6 +8,7 @@ use collector::table::{Layouts, Table};
 use crds::config::{ClickHouse as Destination, Retention};
 use tests::clickhouse::{ClickHouse, Options};
 use tests::collector::Collector;
+use tests::http::Http;
 use tests::otlp::{OtlpHttp, Rows};
 use tests::wait::eventually;
 use tokio::sync::{Notify, watch};
@@ -229,4 +230,54 @@ async fn a_block_sent_twice_counts_once_in_the_table_and_in_the_rollup() {
         .map(|(key, value, count)| format!("{bucket}\t{key}\t{value}\t{count}"))
         .join("\n")
     );
+}
+
+/// As the exporter of the replaced collector makes them with its flag `json`.
+const JSON_TABLES: [&str; 3] = [
+    "CREATE TABLE otel.otel_logs (`Timestamp` DateTime64(9), `ServiceName` LowCardinality(String), `Body` String, \
+        `ResourceAttributes` JSON, `ResourceAttributesKeys` Array(LowCardinality(String)), `ScopeAttributes` JSON, \
+        `LogAttributes` JSON) ENGINE = MergeTree ORDER BY (ServiceName, Timestamp)",
+    "CREATE TABLE otel.otel_traces (`Timestamp` DateTime64(9), `ResourceAttributes` JSON, `SpanAttributes` JSON, \
+        `Events` Nested (Timestamp DateTime64(9), Name LowCardinality(String), Attributes JSON)) \
+        ENGINE = MergeTree ORDER BY Timestamp",
+    "CREATE TABLE otel.otel_metrics_gauge (`ResourceAttributes` JSON, `Attributes` JSON(max_dynamic_paths=4), \
+        `TimeUnix` DateTime64(9), `Value` Float64, `Exemplars` Nested (FilteredAttributes JSON, Value Float64)) \
+        ENGINE = MergeTree ORDER BY TimeUnix",
+];
+
+#[tokio::test]
+async fn tables_of_the_json_type_take_the_attributes_of_every_signal() {
+    let engine = with(&JSON_TABLES).await;
+    let gateway = Collector::gateway(&engine, |_| {}).await.unwrap();
+    // ClickHouse refuses the whole block where a path stands twice.
+    let attributes = r#"[{"key":"k.x","value":{"stringValue":"1"}},{"key":"k.x","value":{"stringValue":"2"}},{"key":"k","value":{"intValue":3}}]"#;
+    let resource = format!(r#""resource":{{"attributes":{attributes}}}"#);
+    let time = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos();
+    let logs = format!(r#""timeUnixNano":{time},"body":{{"stringValue":"b"}},"attributes":{attributes}"#);
+    let event = format!(r#"{{"timeUnixNano":{time},"name":"e","attributes":{attributes}}}"#);
+    let spans = format!(r#""startTimeUnixNano":{time},"attributes":{attributes},"events":[{event},{event}]"#);
+    let exemplar = format!(r#"{{"asDouble":1,"filteredAttributes":{attributes}}}"#);
+    let point = format!(r#"{{"timeUnixNano":{time},"asDouble":2,"attributes":{attributes},"exemplars":[{exemplar}]}}"#);
+    for (signal, body) in [
+        ("logs", format!(r#"{{"resourceLogs":[{{{resource},"scopeLogs":[{{"logRecords":[{{{logs}}}]}}]}}]}}"#)),
+        ("traces", format!(r#"{{"resourceSpans":[{{{resource},"scopeSpans":[{{"spans":[{{{spans}}}]}}]}}]}}"#)),
+        (
+            "metrics",
+            format!(
+                r#"{{"resourceMetrics":[{{{resource},"scopeMetrics":[{{"metrics":[{{"name":"m","gauge":{{"dataPoints":[{point}]}}}}]}}]}}]}}"#
+            ),
+        ),
+    ] {
+        let url = format!("{}/v1/{signal}", gateway.http());
+        let answer = Http::default().post(&url, &[("content-type", "application/json")], body.into()).await.unwrap();
+        assert_eq!((answer.status.as_u16(), &answer.body[..]), (200, &b"{}"[..]), "{signal}");
+    }
+    for (table, columns) in [
+        ("otel_logs", "ResourceAttributes.k.x, LogAttributes.k.x, LogAttributes.k"),
+        ("otel_traces", "ResourceAttributes.k.x, SpanAttributes.k.x, Events.Attributes[2].k"),
+        ("otel_metrics_gauge", "ResourceAttributes.k.x, Attributes.k.x, Exemplars.FilteredAttributes[1].k"),
+    ] {
+        let sql = format!("SELECT {columns} FROM otel.{table}");
+        assert_eq!(engine.query(&sql).await.unwrap(), "2\t2\t3", "{table}");
+    }
 }

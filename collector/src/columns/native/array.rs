@@ -57,6 +57,10 @@ impl<C: Column> Column for Array<C> {
         self.values.settle();
     }
 
+    fn make_keys_unique(&mut self) {
+        self.values.make_keys_unique();
+    }
+
     fn write_prefix(&self, body: &mut Body) {
         self.values.write_prefix(body);
     }

@@ -94,6 +94,10 @@ impl Column for Map {
         self.values.settle();
     }
 
+    fn make_keys_unique(&mut self) {
+        self.repeats = Repeats::LastWins;
+    }
+
     fn write_prefix(&self, body: &mut Body) {
         self.keys.write_prefix(body);
     }
