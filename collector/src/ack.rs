@@ -137,8 +137,13 @@ impl Ack {
 
     /// Answers for this part: its rows are in ClickHouse.
     pub fn stored(self) {
+        self.stored_but_for(0);
+    }
+
+    /// Answers for this part: its rows are in ClickHouse, but for some that it never takes.
+    pub fn stored_but_for(self, rejected: u64) {
         self.shared.has_stored.store(true, Ordering::Relaxed);
-        self.settle(Outcome::Delivered { rejected: 0 });
+        self.settle(Outcome::Delivered { rejected });
     }
 
     /// Answers for this part.

@@ -12,6 +12,7 @@ use crate::{
     table::{Layout, Table},
 };
 
+pub mod cut;
 pub mod frames;
 pub mod logs;
 pub mod metrics;

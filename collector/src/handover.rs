@@ -122,6 +122,7 @@ pub fn block(heading: &Heading, frames: Bytes, receipt: Receipt) -> Block {
         columns: heading.columns.as_str().into(),
         layout: None,
         acks: Vec::new(),
+        ends: Vec::new(),
         day: heading.day,
         deliveries: None,
         receipt: Some(receipt),

@@ -17,12 +17,13 @@ use tokio::{
 use crate::{
     ack::Outcome,
     metrics::Pipeline,
-    table::{Block, Layouts},
+    table::{Block, Cut, Layouts},
 };
 
 mod attempts;
 pub mod client;
 mod connections;
+mod divide;
 mod endpoints;
 mod lanes;
 pub mod login;
@@ -67,6 +68,8 @@ pub struct Inserter {
     pub stale_schema: Arc<Notify>,
     /// Who stores kept blocks when this process cannot wait any longer.
     pub siblings: Option<Siblings>,
+    /// How a block is divided of which ClickHouse refuses some rows.
+    pub cut: Cut,
 }
 
 impl Inserter {
@@ -99,7 +102,7 @@ impl Inserter {
         // The last try may begin when the time is over but for a moment.
         let longest = if block.receipt.is_some() { FOREVER } else { self.retry_for.max(PATIENCE) };
         let _in_hand = self.metrics.in_hand(&block, longest + self.client.timeout());
-        let offer = Offer::default();
+        let (offer, started) = (Offer::default(), Instant::now());
         let attempts = Attempts::new(self, &block, token, &offer).run(&mut slot);
         let end = match &self.siblings {
             // Whoever is first: under one name its rows are stored once.
@@ -109,7 +112,11 @@ impl Inserter {
             },
             None => attempts.await,
         };
-        self.answer(block, end);
+        match end {
+            // Where nobody waits the spool divides it, in its own time.
+            End::Refused(code) if block.receipt.is_none() => self.divide(block, code, token, started, &mut slot).await,
+            end => self.answer(block, end),
+        }
     }
 
     /// At the end of the process blocks in hand go to siblings and make room. Where nobody takes them the block is turned

@@ -352,6 +352,13 @@ impl Pipeline {
         family.of(block.table.signal()).get_or_create(&CLICKHOUSE).inc_by(block.rows);
     }
 
+    /// A block is answered for in parts.
+    pub fn divided(&self, table: Table, stored: u64, not_stored: u64) {
+        for (family, rows) in [(&self.sent, stored), (&self.failed, not_stored)] {
+            family.of(table.signal()).get_or_create(&CLICKHOUSE).inc_by(rows);
+        }
+    }
+
     /// A sibling has the block, and counts it when it is stored.
     pub fn handed_over(&self, block: &Block) {
         self.handed_over.get_or_create(&Destination { table: block.table.name() }).inc();

@@ -1,6 +1,10 @@
 //! The destination tables, what is known of their columns, and the block: an encoded body for one of them.
 
-use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    ops::{Range, RangeInclusive},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 
@@ -120,6 +124,8 @@ pub struct Block {
     pub layout: Option<Arc<Layout>>,
     /// Everybody whose rows are in it and who waits for them to be stored.
     pub acks: Vec<Ack>,
+    /// Up to which row those of each of them go.
+    pub ends: Vec<u64>,
     /// Days since 1970 of its rows' timestamps.
     pub day: u64,
     /// The kept deliveries it is made of. None: it is made of others, and `acks` answer for them; or a sibling has made
@@ -130,6 +136,9 @@ pub struct Block {
     /// Its share of the memory for blocks that nobody waits for.
     pub room: Option<Permit>,
 }
+
+/// Makes a block of some of another one's rows, as the stage that knows how a body is written can.
+pub type Cut = fn(&Block, &Range<u64>) -> Option<Block>;
 
 impl Block {
     /// Whether a sibling has made it: nobody here can divide it, or make it again.

@@ -92,6 +92,27 @@ async fn a_table_that_never_works_holds_up_no_other() {
 }
 
 #[tokio::test]
+async fn a_record_that_clickhouse_refuses_costs_itself_alone_while_senders_wait() {
+    let engine = ClickHouse::start(Options::default()).await.unwrap();
+    let gateway = Collector::gateway(&engine, |_| {}).await.unwrap();
+    engine
+        .query("ALTER TABLE otel.otel_logs ADD CONSTRAINT no_poison CHECK NOT startsWith(Body, 'order 137 took ')")
+        .await
+        .unwrap();
+    let (rows, sender) = (Rows::new("poison", 1), OtlpHttp::new(&gateway.http()));
+    let mut ledger = Ledger::new("poison", Mode::ExactlyOnce);
+    // Of one block, or of two where the machine is busy.
+    let requests: Vec<_> = (0..20_u64).map(|number| rows.request(number * 10..number * 10 + 10)).collect();
+    let answers = futures::future::join_all(requests.iter().map(|request| sender.send(request))).await;
+    for (number, answer) in (0..).zip(&answers) {
+        let wanted = u64::from(number == 13);
+        assert!(matches!(answer, Answer::Accepted { rejected, .. } if *rejected == wanted), "{number}: {answer:?}");
+        ledger.enter(number * 10..number * 10 + 10, answer);
+    }
+    assert_eq!(ledger.check(&engine, "otel.otel_logs").await.unwrap().stored, 199);
+}
+
+#[tokio::test]
 async fn the_next_server_takes_over_when_one_is_gone() {
     let mut first = ClickHouse::start(Options::default()).await.unwrap();
     let second = ClickHouse::start(Options::default()).await.unwrap();

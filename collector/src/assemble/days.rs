@@ -59,6 +59,8 @@ pub(super) struct Days<C> {
 struct Open<C> {
     rows: Rows<C>,
     acks: Vec<Ack>,
+    /// Up to which row those of each of them go.
+    ends: Vec<u64>,
     /// First and last kept delivery.
     deliveries: Option<(Seq, Seq)>,
     fill: Fill,
@@ -176,6 +178,7 @@ impl<C: Columns> Days<C> {
         self.open.push(Open {
             rows: Rows::new(self.table, self.layout.as_deref()),
             acks: Vec::new(),
+            ends: Vec::new(),
             deliveries: None,
             fill: Fill { rows: 0, bytes: 0, since: now },
             marks: Marks::default(),
@@ -248,7 +251,10 @@ impl<C: Columns> OpenBlocks for Days<C> {
             open.is_marked = false;
             match kept {
                 Some(seq) => open.deliveries = Some((open.deliveries.map_or(seq, |(first, _)| first), seq)),
-                None => open.acks.push(ack.part()),
+                None => {
+                    open.acks.push(ack.part());
+                    open.ends.push(open.rows.count() as u64);
+                }
             }
             open.rows.settle();
             (open.fill.rows, open.fill.bytes) = (open.rows.count(), open.rows.bytes());
@@ -329,6 +335,7 @@ impl<C: Columns> Open<C> {
             columns: sealed.names.into(),
             layout: layout.cloned(),
             acks: std::mem::take(&mut self.acks),
+            ends: std::mem::take(&mut self.ends),
             day,
             deliveries: self.deliveries.take().map(|(first, last)| first..=last),
             receipt: None,

@@ -16,6 +16,7 @@ use crate::{
 };
 
 mod cell;
+mod cut;
 mod equality;
 mod kept;
 mod native;

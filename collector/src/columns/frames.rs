@@ -152,6 +152,25 @@ impl Frames {
     }
 }
 
+/// What stands in the frames of a finished body. None: they are not ours.
+pub fn unpack(body: &[Bytes]) -> Option<Vec<u8>> {
+    let mut raw = Vec::new();
+    for part in body {
+        let mut rest = &part[..];
+        while !rest.is_empty() {
+            let number = |at: usize| Some(u32::from_le_bytes(rest.get(at..at + 4)?.try_into().ok()?) as usize);
+            // The hash is not a part of what is counted.
+            let (frame, after) = rest.split_at_checked(number(17)?.checked_add(16)?)?;
+            let start = raw.len();
+            raw.resize(start.checked_add(number(21)?.min(LARGEST))?, 0);
+            let written = lz4_flex::block::decompress_into(frame.get(HEADER..)?, &mut raw[start..]).ok()?;
+            raw.truncate(start + written);
+            rest = after;
+        }
+    }
+    Some(raw)
+}
+
 /// One frame, written into `scratch`.
 #[expect(clippy::cast_possible_truncation, reason = "a frame holds at most LARGEST bytes, well below 4 GiB")]
 fn frame<'s>(raw: &[u8], scratch: &'s mut Vec<u8>) -> &'s [u8] {

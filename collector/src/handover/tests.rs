@@ -9,6 +9,7 @@ pub fn sealed(rows: u64) -> Block {
         columns: "`Timestamp`,`Events.Name`".into(),
         layout: None,
         acks: Vec::new(),
+        ends: Vec::new(),
         day: 20_000,
         deliveries: Some(4..=9),
         receipt: None,

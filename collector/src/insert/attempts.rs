@@ -21,6 +21,9 @@ use crate::{
 /// First and longest pause between two tries of one block.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
+/// A block whose senders wait is divided after this part of the time for its tries.
+const HASTE: u32 = 4;
+
 /// How long a block of a sibling is tried while ClickHouse answers that it does not fit.
 const SIBLINGS_FOR: Duration = Duration::from_secs(600);
 
@@ -38,6 +41,14 @@ pub(super) enum End {
     Refused(u32),
 }
 
+/// What is known of a block whose senders wait, as one of several parts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Whole {
+    Undivided,
+    Part,
+    DividedInVain,
+}
+
 pub(super) struct Attempts<'a> {
     inserter: &'a Inserter,
     block: &'a Block,
@@ -51,6 +62,7 @@ pub(super) struct Attempts<'a> {
     /// Since when every answer has spoken of its rows or columns. An outage before is none of them.
     doubted_since: Option<Instant>,
     offer: &'a Offer,
+    whole: Whole,
     /// Before rows are given up, the table is asked without its views: a view that fails leaves the rows in the table,
     /// and to divide them then would store them twice.
     views: Views,
@@ -96,8 +108,31 @@ impl<'a> Attempts<'a> {
             are_columns_in_doubt: false,
             doubted_since: None,
             offer,
+            whole: Whole::Undivided,
             views: Views::Fed,
         }
+    }
+
+    /// Of a part of a block, whose tries began at `started`.
+    pub(super) fn of_a_part(
+        inserter: &'a Inserter,
+        block: &'a Block,
+        token: &'a str,
+        offer: &'a Offer,
+        started: Instant,
+    ) -> Self {
+        Self { started, whole: Whole::Part, ..Self::new(inserter, block, token, offer) }
+    }
+
+    /// Of a block after no part of it could be stored.
+    pub(super) fn of_the_whole(
+        inserter: &'a Inserter,
+        block: &'a Block,
+        token: &'a str,
+        offer: &'a Offer,
+        started: Instant,
+    ) -> Self {
+        Self { started, whole: Whole::DividedInVain, ..Self::new(inserter, block, token, offer) }
     }
 
     pub(super) async fn run(mut self, slot: &mut Slot) -> End {
@@ -136,11 +171,13 @@ impl<'a> Attempts<'a> {
             self.offer.judge(verdict);
             self.doubted_since = verdict.is_of_the_block().then(|| self.doubted_since.unwrap_or_else(Instant::now));
             if self.is_hopeless(verdict) && !self.offer.is_made() {
-                if block.receipt.is_some() && self.views == Views::Fed {
+                if self.views == Views::Fed {
                     self.views = Views::Spared;
                     continue;
                 }
-                tracing::error!(table = block.table.name(), rows = block.rows, %error, "clickhouse refuses a block for good");
+                if block.receipt.is_some() {
+                    tracing::error!(table = block.table.name(), rows = block.rows, %error, "clickhouse refuses a block for good");
+                }
                 return End::Refused(error.code().unwrap_or_default());
             }
             slot.repeated(error.code().is_some());
@@ -156,18 +193,23 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    /// Whether these rows are to be given up as they are. Of a kept block they can be divided, so a suspicion is
-    /// enough in the end; not so where the rows of many senders would be lost.
+    /// Whether these rows are to be given up as they are. They can be divided, so a suspicion is enough in the end.
     fn is_hopeless(&self, verdict: Verdict) -> bool {
         // A block of a sibling can be made neither of other columns nor of fewer rows: after a while somebody has to look.
         if self.block.is_of_a_sibling() && self.is_doubted_for(SIBLINGS_FOR) {
             return true;
         }
         let making = self.block.receipt.as_ref().map(|receipt| &receipt.making);
-        let has_waited = || self.views == Views::Spared || self.is_doubted_for(self.inserter.retry_for);
-        match verdict {
-            Verdict::Refused => true,
-            Verdict::Suspect => making.is_some_and(|making| making.is_divided() || has_waited()),
+        let has_waited = |time| self.views == Views::Spared || self.is_doubted_for(time);
+        match (verdict, making) {
+            (Verdict::Refused, _) => true,
+            (Verdict::Suspect, Some(making)) => making.is_divided() || has_waited(self.inserter.retry_for),
+            (Verdict::Suspect, None) => match self.whole {
+                Whole::Part => true,
+                // Time for the parts is left to those who wait.
+                Whole::Undivided => has_waited(self.inserter.retry_for / HASTE),
+                Whole::DividedInVain => false,
+            },
             _ => false,
         }
     }
@@ -198,7 +240,8 @@ impl<'a> Attempts<'a> {
             return FOREVER;
         }
         let usual = self.inserter.retry_for;
-        let time = if is_half_stored() { usual.max(PATIENCE) } else { usual };
+        // Other parts of the same block may be stored.
+        let time = if self.whole == Whole::Part || is_half_stored() { usual.max(PATIENCE) } else { usual };
         time.saturating_sub(self.started.elapsed())
     }
 

@@ -10,6 +10,7 @@ fn block(table: Table, rows: u64) -> Block {
         columns: "".into(),
         layout: None,
         acks: vec![],
+        ends: vec![],
         day: 0,
         deliveries: None,
         receipt: None,

@@ -101,6 +101,7 @@ fn start_inserting(
         layouts: known_layouts.clone(),
         stale_schema,
         siblings: siblings(settings, metrics, called.clone())?,
+        cut: crate::columns::cut::cut,
     };
     let has_siblings = inserter.siblings.is_some();
     let done = finishing(inserter.run(blocks));
