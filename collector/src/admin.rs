@@ -41,12 +41,14 @@ pub struct Health {
     pub way: Option<watch::Receiver<Destination>>,
     /// Only a role with a line of its own can stand still.
     pub line: Option<Arc<Progress>>,
+    /// Why it is not known who may send, where a server says so and has not yet.
+    pub doubt: Option<watch::Receiver<Option<String>>>,
     pub stopping: watch::Receiver<bool>,
 }
 
 impl Health {
     /// Why this process should be started anew, if it should.
-    fn dead(&self) -> Option<String> {
+    pub fn dead(&self) -> Option<String> {
         self.line.as_ref()?.standstill(Instant::now())
     }
 
@@ -55,6 +57,10 @@ impl Health {
     fn unready(&self) -> Option<String> {
         if *self.stopping.borrow() {
             return Some("shutting down".to_owned());
+        }
+        // Once known counts as known too. Until then a gateway that knows is of more use than this one.
+        if let Some(doubt) = self.doubt.as_ref().and_then(|doubt| doubt.borrow().clone()) {
+            return Some(doubt);
         }
         let Some(destination) = &self.destination else { return self.unreached() };
         match &*destination.borrow() {

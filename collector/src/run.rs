@@ -14,7 +14,7 @@ use crate::{
     budget::Budget,
     insert::Client,
     metrics::{BudgetGauge, Pipeline, ProcessReadings, UnfinishedGauge},
-    receive::{AHEAD, Intake, deliver, stream},
+    receive::{AHEAD, Intake, auth::opamp, deliver, stream},
     role::{Outlet, outlet},
     schema::Schema,
     settings::Settings,
@@ -28,7 +28,7 @@ mod sources;
 
 use line::start_line;
 use signals::Signals;
-use sockets::{start_admin, start_sockets};
+use sockets::{guard, start_admin, start_sockets};
 use sources::Sources;
 
 /// ClickHouse has a quarter of the time to stop; then siblings are called, who need the rest where much is left.
@@ -53,11 +53,17 @@ pub async fn run(settings: Settings) -> Result<()> {
     let (drain, draining) = watch::channel(false);
     let (call_siblings, called) = watch::channel(false);
     let line = start_line(&settings, &metrics, blocks, &mut registry, called)?;
+    let (guard, opamp) = guard(&settings, &mut registry)?;
     let health = Health {
         destination: line.destination,
         way: line.way,
         line: matches!(outlet(&settings.config), Some(Outlet::ClickHouse(_))).then(|| Arc::clone(&metrics.progress)),
+        doubt: opamp.as_ref().map(opamp::Client::doubt),
         stopping,
+    };
+    let ill = {
+        let health = health.clone();
+        move || health.dead()
     };
     let sources = {
         let (deliveries, budget, stopping) = (line.deliveries.clone(), budget.clone(), draining.clone());
@@ -69,7 +75,10 @@ pub async fn run(settings: Settings) -> Result<()> {
     registry.register_collector(Box::new(UnfinishedGauge(intake.unfinished())));
     let mut admin = start_admin(&settings, health, registry).await?;
     let known = (line.handovers, line.keeper);
-    let mut sockets = start_sockets(&settings, intake, known, streams, draining).await?;
+    let mut sockets = start_sockets(&settings, (intake, guard), known, streams, draining.clone()).await?;
+    if let Some(opamp) = opamp {
+        sockets.spawn(opamp.run(ill, draining));
+    }
     sources.start(&settings, &mut sockets)?;
     tracing::info!(role = settings.config.role.as_str(), budget = settings.memory_budget, "collector started");
 

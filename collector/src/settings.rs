@@ -5,7 +5,10 @@
 
 use std::{fs, path::Path};
 
-use crds::{config::CollectorConfig, problem::Problem};
+use crds::{
+    config::{Auth, CollectorConfig},
+    problem::Problem,
+};
 
 use crate::{
     assemble,
@@ -59,6 +62,9 @@ pub enum SettingsError {
 
 /// The file that is read where none is named.
 const FILE: &str = "/etc/clickstack/collector.yaml";
+
+/// Where the existing image keeps what its OpAMP server says: a volume that is there serves this one too.
+const SUPERVISOR: &str = "/etc/otel/supervisor-data";
 
 /// The largest request where nothing is said: what OTLP recommends.
 const REQUEST_LIMIT: usize = 64 << 20;
@@ -142,6 +148,9 @@ impl Settings {
             let bytes = budget_of(limit as u64 / 100 * percent);
             told.config.limits.memory_budget.get_or_insert(crds::quantity::ByteSize(bytes));
         }
+        if let Some(opamp) = told.config.receivers.otlp.auth.opamp.as_mut().filter(|_| Path::new(SUPERVISOR).is_dir()) {
+            opamp.state_file.get_or_insert(format!("{SUPERVISOR}/clickstack-collector.json"));
+        }
         let mut settings = Self::checked(told.config, custom.map_or(NAME, String::as_str), variables)?;
         settings.warnings = told.warnings;
         // The process's own log is for whoever runs it: a variable goes before the file.
@@ -157,10 +166,14 @@ impl Settings {
         if self.config.spool.is_some() { (self.memory_budget / 2).max(self.request_limit) } else { self.memory_budget }
     }
 
-    fn checked(config: CollectorConfig, name: &str, variables: &Variables) -> Result<Self, SettingsError> {
+    fn checked(mut config: CollectorConfig, name: &str, variables: &Variables) -> Result<Self, SettingsError> {
         let problems = config.problems();
         if !problems.is_empty() {
             return Err(SettingsError::Problems { file: name.to_owned(), problems });
+        }
+        if let Some(opamp) = &mut config.receivers.otlp.auth.opamp {
+            let folder = config.spool.as_ref().map(|spool| spool.directory.trim_end_matches('/'));
+            opamp.state_file = opamp.state_file.take().or_else(|| Some(format!("{}/opamp.json", folder?)));
         }
         let request_limit = config.limits.request_bytes.map_or(REQUEST_LIMIT, crds::quantity::ByteSize::as_usize);
         let budget = config.limits.memory_budget.map(crds::quantity::ByteSize::as_usize);
@@ -178,7 +191,7 @@ impl Settings {
         };
         let (login, log_filter) = (login(&config, variables), log_filter(variables));
         let auth = &config.receivers.otlp.auth;
-        let sender_token = environment::token(variables).filter(|_| auth.oidc.is_none() && auth.token_files.is_empty());
+        let sender_token = environment::token(variables).filter(|_| *auth == Auth::default());
         let (node, kubernetes_api) = (node(&config, variables), kubernetes_api(&config, variables));
         Ok(Self {
             config,

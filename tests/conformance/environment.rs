@@ -3,13 +3,16 @@
 use std::process::Command;
 use std::time::Duration;
 
+use prost::Message;
 use tests::clickhouse::{ADMIN, ADMIN_PASSWORD, ClickHouse, Options};
 use tests::collector::binary;
 use tests::http::Http;
-use tests::otlp::{OtlpHttp, Rows};
+use tests::otlp::Rows;
 use tests::ports::free_port;
 use tests::processes::Process;
 use tests::wait::eventually;
+
+use crate::opamp::hyperdx::HyperDx;
 
 fn refused(variables: &[(&str, &str)], arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(binary().unwrap());
@@ -22,6 +25,9 @@ async fn started_as_the_existing_image_it_stores_rows_and_is_well() {
     let engine = ClickHouse::start(Options::default()).await.unwrap();
     let dir = tempfile::tempdir().unwrap();
     let custom = dir.path().join("custom.yaml");
+    let kept = dir.path().join("opamp.json");
+    let app = HyperDx::start().await;
+    app.teams(&["sesame"], true);
     let [grpc, http, health, metrics] = [(); 4].map(|()| free_port("127.0.0.1").unwrap());
     let text = format!(
         "receivers: {{otlp/hyperdx: {{protocols: {{grpc: {{endpoint: '127.0.0.1:{grpc}'}}, \
@@ -37,7 +43,8 @@ async fn started_as_the_existing_image_it_stores_rows_and_is_well() {
         ("HYPERDX_OTEL_EXPORTER_CLICKHOUSE_DATABASE", "otel".to_owned()),
         ("HYPERDX_OTEL_EXPORTER_LOGS_TTL", "48h".to_owned()),
         ("HYPERDX_OTEL_BATCH_TIMEOUT", "100ms".to_owned()),
-        ("OPAMP_SERVER_URL", "http://127.0.0.1:4320".to_owned()),
+        ("OPAMP_SERVER_URL", app.url()),
+        ("CLICKSTACK_OPAMP_STATE_FILE", kept.display().to_string()),
         ("CUSTOM_OTELCOL_CONFIG_FILE", custom.display().to_string()),
     ];
     let started = |arguments: &[&str]| {
@@ -48,11 +55,21 @@ async fn started_as_the_existing_image_it_stores_rows_and_is_well() {
     // As the chart's subchart starts it.
     let command = started(&["--config=/conf/relay.yaml"]);
     let mut collector = Process::start("collector", command, &dir.path().join("log")).unwrap();
-    let sender = OtlpHttp::new(&format!("http://127.0.0.1:{http}"));
+    let send = async |key: &str| {
+        let body = Rows::new("environment", 1).request(0..10).encode_to_vec();
+        let headers = [("content-type", "application/x-protobuf"), ("authorization", key)];
+        Http::default().post(&format!("http://127.0.0.1:{http}/v1/logs"), &headers, body.into()).await
+    };
     eventually("rows are stored", Duration::from_secs(60), async || {
         collector.check_running().map_err(|error| format!("{error:#}"))?;
-        let answer = sender.send(&Rows::new("environment", 1).request(0..10)).await;
-        if answer.is_accepted() { Ok(()) } else { Err(format!("{answer:?}")) }
+        let answer = send("sesame").await.map_err(|error| format!("{error:#}"))?;
+        if answer.status == 200 { Ok(()) } else { Err(answer.text()) }
+    })
+    .await
+    .unwrap();
+    assert_eq!(send("other").await.unwrap().status, 401, "HyperDX's keys are asked for");
+    eventually("the keys are kept", Duration::from_secs(30), async || {
+        if kept.is_file() { Ok(()) } else { Err("no file".to_owned()) }
     })
     .await
     .unwrap();
@@ -63,8 +80,7 @@ async fn started_as_the_existing_image_it_stores_rows_and_is_well() {
     assert_eq!(root.status, 200);
     assert!(started(&["health"]).status().unwrap().success());
     let log = collector.log();
-    assert_eq!(log.matches("OPAMP_SERVER_URL").count(), 1, "{log}");
-    assert!(!log.contains(ADMIN_PASSWORD), "{log}");
+    assert!(!log.contains(ADMIN_PASSWORD) && !log.contains("sesame"), "{log}");
     collector.terminate().unwrap();
     assert!(collector.wait(Duration::from_secs(30)).await.unwrap().success());
     assert_eq!(started(&["health"]).status().unwrap().code(), Some(1));
@@ -80,6 +96,7 @@ fn a_hopeless_variable_is_named_with_its_remedy_and_exit_code_2() {
         (vec![("CLICKHOUSE_ENDPOINT", "tcp://u:hunter2@ch")], "CLICKHOUSE_PASSWORD"),
         (vec![endpoint, ("HYPERDX_OTEL_EXPORTER_TABLES_TTL", "0h")], "HYPERDX_OTEL_EXPORTER_TABLES_TTL: must be"),
         (vec![endpoint, ("CUSTOM_OTELCOL_CONFIG_FILE", "/nowhere")], "/nowhere"),
+        (vec![endpoint, ("OPAMP_SERVER_URL", "http://u:hunter2@app:4320")], "OPAMP_SERVER_URL: holds credentials"),
     ] {
         for command in ["run", "check-config", "migrate"] {
             let (code, told) = refused(&variables, &[command]);

@@ -62,7 +62,7 @@ async fn an_agent_shows_its_certificate_and_its_token_and_takes_a_new_token_with
     let tokens = write(dir.path(), "tokens", "first\nsecond\n");
     let gateway = Collector::gateway(&engine, |config| {
         config.receivers.otlp.tls = Some(server);
-        config.receivers.otlp.auth = Auth { token_files: vec![tokens], oidc: None };
+        config.receivers.otlp.auth = Auth { token_files: vec![tokens], ..Auth::default() };
     })
     .await
     .unwrap();

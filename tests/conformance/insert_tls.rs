@@ -12,19 +12,20 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::server::{WantsServerCert, WebPkiClientVerifier};
+use rustls::{ConfigBuilder, RootCertStore, ServerConfig};
 use tests::clickhouse::{ClickHouse, Options};
 use tests::collector::Collector;
 use tests::http::Http;
 use tests::otlp::{OtlpHttp, Rows};
 use tests::wait::eventually;
+use tokio_rustls::TlsAcceptor;
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
+pub type Authority = CertifiedIssuer<'static, KeyPair>;
 
 const NAME: &str = "clickhouse.internal";
 
-fn authority() -> Authority {
+pub fn authority() -> Authority {
     let mut params = CertificateParams::new([]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
@@ -35,6 +36,20 @@ fn leaf(authority: &Authority, name: &str) -> (String, String) {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new([name.to_owned()]).unwrap();
     (params.signed_by(&key, authority).unwrap().pem(), key.serialize_pem())
+}
+
+/// A server of that name, which lets everybody in.
+pub fn acceptor(authority: &Authority, name: &str) -> TlsAcceptor {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    TlsAcceptor::from(Arc::new(with_leaf(builder.with_no_client_auth(), authority, name)))
+}
+
+fn with_leaf(builder: ConfigBuilder<ServerConfig, WantsServerCert>, authority: &Authority, name: &str) -> ServerConfig {
+    let (cert, key) = leaf(authority, name);
+    let chain = vec![rustls::pki_types::CertificateDer::from_pem_slice(cert.as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    builder.with_single_cert(chain, key).unwrap()
 }
 
 /// TLS in front of an engine: whom it lets in, and with which versions of HTTP they came.
@@ -58,12 +73,9 @@ impl Front {
                 builder.with_client_cert_verifier(verifier.build().unwrap())
             }
         };
-        let (cert, key) = leaf(authority, NAME);
-        let chain = vec![rustls::pki_types::CertificateDer::from_pem_slice(cert.as_bytes()).unwrap()];
-        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
-        let mut config = builder.with_single_cert(chain, key).unwrap();
+        let mut config = with_leaf(builder, authority, NAME);
         config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
-        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let acceptor = TlsAcceptor::from(Arc::new(config));
         let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://{}", socket.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));

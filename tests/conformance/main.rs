@@ -16,6 +16,7 @@ mod host_metrics;
 mod insert;
 mod insert_tls;
 mod metrics;
+mod opamp;
 mod outages;
 mod pains;
 mod peer;

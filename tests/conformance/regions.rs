@@ -44,7 +44,7 @@ async fn rows_of_a_region_are_stored_once_by_the_central_gateway_and_a_wrong_tok
     let dir = tempfile::tempdir().unwrap();
     let tokens = write(dir.path(), "tokens", "of-the-region\n");
     let central = Collector::gateway(&engine, |config| {
-        config.receivers.otlp.auth = Auth { token_files: vec![tokens], oidc: None };
+        config.receivers.otlp.auth = Auth { token_files: vec![tokens], ..Auth::default() };
     });
     let central = central.await.unwrap();
     let shown = write(dir.path(), "shown", "wrong\n");

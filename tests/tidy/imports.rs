@@ -13,6 +13,8 @@ const PURE: &[&str] = &[
     "record/resource",
     "rfc3339",
     "receive/otlp_json",
+    "receive/auth/opamp/admission",
+    "receive/auth/opamp/messages",
     "receive/writer",
     "receive/log_request",
     "receive/syslog/framing",

@@ -10,10 +10,12 @@ use http::{HeaderMap, header::AUTHORIZATION};
 use super::files::FilesError;
 
 use oidc::Oidc;
+use opamp::Advice;
 use tokens::Tokens;
 
 mod keys;
 mod oidc;
+pub mod opamp;
 mod signature;
 mod tokens;
 
@@ -22,8 +24,19 @@ mod tokens;
 pub(super) enum Denied {
     /// No credentials, or wrong ones.
     Unauthenticated,
-    /// Not known now: the issuer's keys are not here. Nobody is told "wrong" for that.
-    Undecided { after: Duration },
+    /// Not known now. Nobody is told "wrong" for that.
+    Undecided { after: Duration, what: Unknown },
+}
+
+/// What would have to be known.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Unknown {
+    /// An issuer's keys.
+    Keys,
+    /// The first word of an OpAMP server.
+    Advice,
+    /// A team whose keys could be shown, by word of that server.
+    Team,
 }
 
 /// Clones share what they know.
@@ -35,6 +48,7 @@ enum Kind {
     Open,
     Tokens(Tokens),
     Oidc(Oidc),
+    Advised(Advice),
 }
 
 /// Why no guard can be set up.
@@ -49,8 +63,8 @@ pub enum GuardError {
 }
 
 impl Guard {
-    /// Reads what is needed. An issuer that is away is asked again until it answers. `token` is one from outside of
-    /// the configuration; it counts where that asks for nothing.
+    /// Reads what is needed, but for [`Guard::advised`]. An issuer that is away is asked again until it answers. `token`
+    /// is one from outside of the configuration; it counts where that asks for nothing.
     ///
     /// # Errors
     /// A file cannot be read or is of no use.
@@ -63,12 +77,18 @@ impl Guard {
         Ok(Self(kind))
     }
 
+    /// One that goes by what a server says.
+    pub const fn advised(advice: Advice) -> Self {
+        Self(Kind::Advised(advice))
+    }
+
     pub(super) async fn check(&self, headers: &HeaderMap) -> Result<(), Denied> {
         match &self.0 {
             Kind::Open => Ok(()),
             Kind::Tokens(tokens) if tokens.knows(credential(headers)?) => Ok(()),
             Kind::Tokens(_) => Err(Denied::Unauthenticated),
             Kind::Oidc(oidc) => oidc.check(credential(headers)?).await,
+            Kind::Advised(advice) => advice.check(headers),
         }
     }
 }
@@ -78,14 +98,18 @@ impl Denied {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Unauthenticated => "unauthenticated",
-            Self::Undecided { .. } => "issuer_away",
+            Self::Undecided { what: Unknown::Keys, .. } => "issuer_away",
+            Self::Undecided { what: Unknown::Advice, .. } => "opamp_server_away",
+            Self::Undecided { what: Unknown::Team, .. } => "no_team",
         }
     }
 
     pub(super) const fn message(self) -> &'static str {
         match self {
             Self::Unauthenticated => "send a valid token in the header Authorization",
-            Self::Undecided { .. } => "the token issuer's keys are not known now, send again",
+            Self::Undecided { what: Unknown::Keys, .. } => "the token issuer's keys are not known now, send again",
+            Self::Undecided { what: Unknown::Advice, .. } => "who may send is not known yet, send again",
+            Self::Undecided { what: Unknown::Team, .. } => "nobody may send before a team is made, send again",
         }
     }
 }

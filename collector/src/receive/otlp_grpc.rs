@@ -85,7 +85,7 @@ impl Grpc {
             self.intake.metrics.turned_away(Transport::Grpc, denied.as_str());
             return match denied {
                 Denied::Unauthenticated => fail(Code::Unauthenticated, denied.message(), None),
-                Denied::Undecided { after } => fail(Code::Unavailable, denied.message(), Some(after)),
+                Denied::Undecided { after, .. } => fail(Code::Unavailable, denied.message(), Some(after)),
             };
         }
         if self.is_for_another(&parts.headers) {

@@ -124,7 +124,7 @@ impl Addressee {
                 let body = status(self.format, Code::Unauthenticated, denied.message(), None);
                 with(self.respond(StatusCode::UNAUTHORIZED, body), WWW_AUTHENTICATE, "Bearer")
             }
-            Denied::Undecided { after } => self.retry(denied.message(), after),
+            Denied::Undecided { after, .. } => self.retry(denied.message(), after),
         }
     }
 

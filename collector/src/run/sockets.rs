@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use crds::config::{self, FluentForward};
+use crds::config::{self, Auth, FluentForward};
 use prometheus_client::registry::Registry;
 use tokio::{
     net::UdpSocket,
@@ -18,7 +18,7 @@ use crate::{
     insert::Secret,
     receive::{
         Intake,
-        auth::Guard,
+        auth::{Guard, opamp},
         cors::Cors,
         fluent_forward::{Forward, SharedKey},
         listener,
@@ -50,9 +50,19 @@ pub(super) async fn start_admin(settings: &Settings, health: Health, registry: R
     Ok(servers)
 }
 
+/// Who may send, and who asks a server for that, where one says so.
+pub(super) fn guard(settings: &Settings, registry: &mut Registry) -> Result<(Guard, Option<opamp::Client>)> {
+    let auth = if is_sent_to(settings.config.role) { &settings.config.receivers.otlp.auth } else { &Auth::default() };
+    if let Some(server) = &auth.opamp {
+        let (client, advice) = opamp::Client::new(server, registry);
+        return Ok((Guard::advised(advice), Some(client)));
+    }
+    Ok((Guard::new(auth, settings.sender_token.as_ref().and_then(Secret::text))?, None))
+}
+
 pub(super) async fn start_sockets(
     settings: &Settings,
-    intake: Intake,
+    (intake, guard): (Intake, Guard),
     (handovers, keeper): (Option<mpsc::Sender<Handover>>, Option<Keeper>),
     streams: Arc<stream::Metrics>,
     draining: watch::Receiver<bool>,
@@ -67,7 +77,6 @@ pub(super) async fn start_sockets(
     let http_socket = listener::bind(otlp.http)
         .await
         .with_context(|| format!("cannot listen on receivers.otlp.http {}", otlp.http))?;
-    let guard = Guard::new(&otlp.auth, settings.sender_token.as_ref().and_then(Secret::text))?;
     let tls = otlp.tls.as_ref().map(Tls::new).transpose().context("receivers.otlp.tls")?;
     let streamed = intake.clone();
     let grpc = Grpc { intake: intake.clone(), guard: guard.clone(), handovers, keeper };

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    config::{ClickHouse, ClientTls, CollectorConfig, Oidc, Retention},
+    config::{ClickHouse, ClientTls, CollectorConfig, Oidc, Opamp, Retention, opamp_endpoint_problem},
     problem::Problem,
     quantity,
 };
@@ -32,6 +32,12 @@ const OWN_ENDPOINT: &str = "CLICKSTACK_CLICKHOUSE_HTTP_ENDPOINT";
 const ENDPOINT: &str = "CLICKHOUSE_ENDPOINT";
 const PREFIX: &str = "HYPERDX_OTEL_EXPORTER_";
 
+/// Who says who may send, and in this collector's own words where that is kept and how the server is known.
+const OPAMP: &str = "OPAMP_SERVER_URL";
+const OPAMP_STATE_FILE: &str = "CLICKSTACK_OPAMP_STATE_FILE";
+const OPAMP_CA_FILE: &str = "CLICKSTACK_OPAMP_TLS_CA_FILE";
+const OPAMP_SKIP_VERIFY: &str = "CLICKSTACK_OPAMP_TLS_INSECURE_SKIP_VERIFY";
+
 /// Those that say what a gateway does. With a configuration file they have no effect.
 const CONFIGURING: &[&str] = &[
     OWN_ENDPOINT,
@@ -44,15 +50,15 @@ const CONFIGURING: &[&str] = &[
     "CUSTOM_OTELCOL_CONFIG_FILE",
     "OIDC_ISSUER_URL",
     "OIDC_AUDIENCE",
+    OPAMP,
+    OPAMP_STATE_FILE,
+    OPAMP_CA_FILE,
+    OPAMP_SKIP_VERIFY,
     "ENABLE_PROMQL",
 ];
 
 /// Variables that are known and ask for what there is not, with what happens instead.
 const UNSUPPORTED: &[(&str, &str)] = &[
-    (
-        "OPAMP_SERVER_URL",
-        "no OpAMP server is asked; ingestion keys made in the UI are not known, so set OTLP_AUTH_TOKEN",
-    ),
     ("OTEL_AGENT_FEATURE_GATE_ARG", "there are no feature gates; it has no effect"),
     ("CLICKHOUSE_PROMETHEUS_METRICS_ENDPOINT", "ClickHouse's own metrics are not scraped and nothing is written to it"),
 ];
@@ -248,8 +254,17 @@ impl Reader<'_> {
         }
     }
 
-    /// OIDC goes before a token, as it does in the existing collector.
+    /// An OpAMP server goes before OIDC, and OIDC before a token, as they do in the existing collector.
     fn senders(&mut self, config: &mut CollectorConfig) {
+        if let Some(server) = self.text(OPAMP).map(str::to_owned) {
+            config.receivers.otlp.auth.opamp = self.opamp(server);
+            for name in ["OIDC_ISSUER_URL", "OIDC_AUDIENCE", "OTLP_AUTH_TOKEN"] {
+                if self.text(name).is_some() {
+                    self.warn(name, "no effect beside OPAMP_SERVER_URL: that server says who may send");
+                }
+            }
+            return;
+        }
         let (issuer, audience) = (self.text("OIDC_ISSUER_URL"), self.text("OIDC_AUDIENCE"));
         match (issuer.map(str::to_owned), audience.map(str::to_owned)) {
             (Some(issuer), Some(audience)) => {
@@ -262,6 +277,28 @@ impl Reader<'_> {
             (None, Some(_)) => self.problems.push(Problem::new("OIDC_ISSUER_URL", "OIDC_AUDIENCE needs it; set it")),
             (None, None) => {}
         }
+    }
+
+    /// The existing collector takes any certificate, and so its tokens from anybody; here that has to be asked for.
+    fn opamp(&mut self, server: String) -> Option<Opamp> {
+        if let Some(problem) = opamp_endpoint_problem(OPAMP, &server) {
+            self.problems.push(problem);
+            return None;
+        }
+        let mut tls = ClientTls { ca_file: self.text(OPAMP_CA_FILE).map(str::to_owned), ..ClientTls::default() };
+        tls.insecure_skip_verify = self.switch(OPAMP_SKIP_VERIFY);
+        if tls != ClientTls::default() && !server.starts_with("https://") {
+            self.warn("CLICKSTACK_OPAMP_TLS_*", "no effect, since OPAMP_SERVER_URL is without TLS; use https://");
+            tls = ClientTls::default();
+        }
+        if tls.insecure_skip_verify && tls.ca_file.take().is_some() {
+            self.warn(OPAMP_CA_FILE, "no effect beside CLICKSTACK_OPAMP_TLS_INSECURE_SKIP_VERIFY");
+        }
+        let state_file = self.text(OPAMP_STATE_FILE).map(str::to_owned);
+        if state_file.as_ref().is_some_and(|file| !file.starts_with('/')) {
+            self.problems.push(Problem::new(OPAMP_STATE_FILE, "must be an absolute path"));
+        }
+        Some(Opamp { tls: (tls != ClientTls::default()).then_some(tls), state_file, ..Opamp::at(server) })
     }
 
     fn unsupported(&mut self) {

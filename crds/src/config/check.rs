@@ -152,7 +152,7 @@ fn destination(clickhouse: &ClickHouse, found: &mut Vec<Problem>) {
     found.extend(clickhouse.schema.problems("clickhouse.schema"));
 }
 
-fn is_secure(endpoint: &str) -> bool {
+pub(super) fn is_secure(endpoint: &str) -> bool {
     endpoint.starts_with("https://")
 }
 
@@ -177,7 +177,7 @@ fn addresses(clickhouse: &ClickHouse, found: &mut Vec<Problem>) {
 }
 
 /// `field` is the section's name, `is_used` whether an address of it asks for TLS.
-fn client_tls(field: &str, is_used: bool, tls: &ClientTls, found: &mut Vec<Problem>) {
+pub(super) fn client_tls(field: &str, is_used: bool, tls: &ClientTls, found: &mut Vec<Problem>) {
     if !is_used {
         found.push(Problem::new(field, "no endpoint is https://, so it would be ignored; remove it"));
     }
@@ -261,7 +261,7 @@ fn endpoint_problem(field: &str, endpoint: &str, schemes: &[&str]) -> Option<Pro
 }
 
 /// `host:port`, `[v6]:port` or either without the port.
-fn split_port(authority: &str) -> (&str, Option<&str>) {
+pub(super) fn split_port(authority: &str) -> (&str, Option<&str>) {
     match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (authority, None),

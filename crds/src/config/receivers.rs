@@ -10,6 +10,7 @@ use super::{
     container_logs::ContainerLogs,
     host_metrics::HostMetrics,
     kubelet_metrics::KubeletMetrics,
+    opamp::Opamp,
 };
 use crate::quantity::Duration;
 
@@ -95,7 +96,7 @@ pub struct Cors {
     pub max_age: Duration,
 }
 
-/// Either of its fields, or none.
+/// One of its fields, or none.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Auth {
@@ -106,6 +107,9 @@ pub struct Auth {
     /// Tokens signed by an issuer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oidc: Option<Oidc>,
+    /// Tokens that a server of the Open Agent Management Protocol tells of. Until it has, senders are told to send again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opamp: Option<Opamp>,
 }
 
 /// An OpenID Connect issuer, <https://openid.net/specs/openid-connect-discovery-1_0.html>.

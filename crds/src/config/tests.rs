@@ -167,6 +167,34 @@ receivers:
 }
 
 #[test]
+fn an_opamp_server_has_an_address_and_says_alone_who_may_send() {
+    let auth = |auth: &str| {
+        let receivers = format!("receivers: {{otlp: {{auth: {auth}}}}}");
+        let yaml = format!("role: gateway\nclickhouse: {{endpoint: 'http://c:8123'}}\n{receivers}");
+        fields(&CollectorConfig::from_yaml(&yaml).unwrap())
+    };
+    assert_eq!(auth("{opamp: {endpoint: 'https://app.example/hyperdx/', tls: {caFile: /ca}}}"), [""; 0]);
+    let wrong = "{endpoint: 'http://app:4320', tls: {caFile: /ca}, interval: 100ms, stateFile: opamp.json}";
+    let fields = ["", ".tls", ".interval", ".stateFile"].map(|field| format!("receivers.otlp.auth{field}"));
+    let named: Vec<_> = fields.iter().map(|field| field.replace("auth.", "auth.opamp.")).collect();
+    assert_eq!(auth(&format!("{{tokenFiles: [/tokens], opamp: {wrong}}}")), named);
+    for endpoint in [
+        "app:4320",
+        "ws://app:4320",
+        "http://",
+        "http://app:port",
+        "http://a b",
+        "http://app?x",
+        "http://app/v1/opamp/",
+    ] {
+        let problem = opamp_endpoint_problem("OPAMP_SERVER_URL", endpoint);
+        assert!(problem.is_some(), "{endpoint}");
+    }
+    let secret = opamp_endpoint_problem("OPAMP_SERVER_URL", "http://key:hunter2@app").unwrap().to_string();
+    assert!(!secret.contains("hunter2"), "{secret}");
+}
+
+#[test]
 fn measuring_is_for_agents_and_its_mistakes_are_named() {
     let receivers = "receivers: {hostMetrics: {interval: 500ms, rootDirectory: hostfs}}";
     let agent =

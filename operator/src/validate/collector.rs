@@ -314,7 +314,8 @@ fn senders(auth: &Auth, mounts: &mut Mounts) -> config::Auth {
         audience: oidc.audience.clone(),
         ca_file: oidc.ca.as_ref().map(|ca| mounts.authority("issuer-ca", ca)),
     });
-    config::Auth { token_files, oidc }
+    // A resource names its Secrets; a server that tells of tokens is for a collector that stands where another stood.
+    config::Auth { token_files, oidc, opamp: None }
 }
 
 fn empty(role: Role) -> CollectorConfig {

@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde::Deserialize;
 
 use super::{
-    Denied, GuardError,
+    Denied, GuardError, Unknown,
     keys::{Key, Keyring},
     signature,
 };
@@ -58,7 +58,11 @@ impl Oidc {
     pub(super) async fn check(&self, token: &[u8]) -> Result<(), Denied> {
         let header = (token.len() <= LONGEST).then(|| decode_header(token).ok()).flatten();
         let header = header.filter(|header| ALGORITHMS.contains(&header.alg)).ok_or(Denied::Unauthenticated)?;
-        let keys = self.keyring.with(header.kid.as_deref()).await.ok_or(Denied::Undecided { after: AFTER })?;
+        let keys = self
+            .keyring
+            .with(header.kid.as_deref())
+            .await
+            .ok_or(Denied::Undecided { after: AFTER, what: Unknown::Keys })?;
         let fitting = keys.iter().filter(|key| key.fits(header.kid.as_deref(), header.alg));
         let mut validation = Validation::new(header.alg);
         validation.leeway = LEEWAY.as_secs();

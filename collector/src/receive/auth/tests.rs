@@ -21,7 +21,7 @@ fn a_token_stands_bare_or_after_its_scheme_in_any_case() {
 
 fn guard(files: &[&std::path::Path]) -> Result<Guard, GuardError> {
     let token_files = files.iter().map(|file| file.display().to_string()).collect();
-    Guard::new(&crds::config::Auth { token_files, oidc: None }, None)
+    Guard::new(&crds::config::Auth { token_files, ..Default::default() }, None)
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
-//! Tokens from files.
+//! Tokens, as digests, and those of files.
 //!
-//! Comes in: files with a token on each line. Goes out: whether a token is one of them. Must not take longer for one
-//! token than for another.
+//! Comes in: texts, or files with a token on each line. Goes out: whether a token is one of them. Must not take longer
+//! for one token than for another, nor keep the token itself.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -12,12 +12,28 @@ use tokio::sync::watch;
 use crate::receive::files::{self, FilesError, Made};
 
 /// Tokens at once: each request is compared with every one of them.
-const MOST: usize = 1000;
+pub(super) const MOST: usize = 1000;
 
-/// Digests of the tokens in force; clones share them. They are of one length whatever the token's, and a secret less
-/// to hold.
+/// Digests of tokens. They are of one length whatever the token's, and a secret less to hold.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Digests(pub(super) Vec<[u8; 32]>);
+
+/// The digests in force; clones share them.
 #[derive(Clone, Debug)]
-pub(super) struct Tokens(watch::Receiver<Arc<Vec<[u8; 32]>>>);
+pub(super) struct Tokens(watch::Receiver<Arc<Digests>>);
+
+impl Digests {
+    /// A token as it is written: around it there is nothing.
+    pub(super) fn add(&mut self, token: &[u8]) {
+        self.0.push(sha256(token.trim_ascii()));
+    }
+
+    /// Compares with all of them, wherever one fits.
+    pub(super) fn knows(&self, token: &[u8]) -> bool {
+        let given = sha256(token);
+        self.0.iter().fold(Choice::from(0), |found, known| found | known.ct_eq(&given)).into()
+    }
+}
 
 impl Tokens {
     pub(super) fn new(paths: &[String]) -> Result<Self, FilesError> {
@@ -26,33 +42,33 @@ impl Tokens {
 
     /// A token that does not change.
     pub(super) fn one(token: &str) -> Self {
-        Self(watch::channel(Arc::new(vec![sha256(token.trim().as_bytes())])).1)
+        let mut digests = Digests::default();
+        digests.add(token.as_bytes());
+        Self(watch::channel(Arc::new(digests)).1)
     }
 
-    /// Compares with all of them, wherever one fits.
     pub(super) fn knows(&self, token: &[u8]) -> bool {
-        let given = sha256(token);
         let known = Arc::clone(&self.0.borrow());
-        known.iter().fold(Choice::from(0), |found, known| found | known.ct_eq(&given)).into()
+        known.knows(token)
     }
 }
 
-fn digests(contents: &[Vec<u8>]) -> Made<Vec<[u8; 32]>> {
-    let mut all = Vec::new();
+fn digests(contents: &[Vec<u8>]) -> Made<Digests> {
+    let mut all = Digests::default();
     for content in contents {
-        let before = all.len();
+        let before = all.0.len();
         let lines = content.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-        all.extend(lines.filter(|line| !line.is_empty()).map(sha256));
+        lines.filter(|line| !line.is_empty()).for_each(|line| all.add(line));
         // An empty file is one that is not written yet; with it, nobody would be let in or, worse, everybody.
-        if all.len() == before {
+        if all.0.len() == before {
             return Err("a file holds no token".to_owned());
         }
     }
-    if all.len() > MOST { Err(format!("more than {MOST} tokens")) } else { Ok(all) }
+    if all.0.len() > MOST { Err(format!("more than {MOST} tokens")) } else { Ok(all) }
 }
 
-fn sha256(token: &[u8]) -> [u8; 32] {
+pub(super) fn sha256(content: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
-    out.copy_from_slice(digest(&SHA256, token).as_ref());
+    out.copy_from_slice(digest(&SHA256, content).as_ref());
     out
 }

@@ -82,6 +82,9 @@ fn a_hopeless_value_is_a_problem_that_names_its_variable() {
         ("HYPERDX_OTEL_BATCH_SEND_BATCH_SIZE", "many"),
         ("HYPERDX_OTEL_BATCH_TIMEOUT", "5"),
         ("OIDC_AUDIENCE", "otel"),
+        (OPAMP, "ws://app:4320"),
+        (OPAMP, "http://app:4320/v1/opamp"),
+        (OPAMP, "http://key:hunter2@app:4320"),
     ] {
         let problems = gateway(&variables(&[(name, text)])).unwrap_err();
         let wanted = if name == "OIDC_AUDIENCE" { "OIDC_ISSUER_URL" } else { name };
@@ -92,14 +95,14 @@ fn a_hopeless_value_is_a_problem_that_names_its_variable() {
 #[test]
 fn what_is_not_supported_is_told_once_and_by_name() {
     let told = told(&[
-        ("OPAMP_SERVER_URL", "http://app:4320"),
+        ("OTEL_AGENT_FEATURE_GATE_ARG", "--feature-gates=x"),
         ("ENABLE_PROMQL", "true"),
         ("HYPERDX_OTEL_EXPORTER_CLICKHOUSE_JSON_ENABLE", "true"),
         ("HYPERDX_OTEL_EXPORTER_CREATE_LEGACY_SCHEMA", "false"),
         ("HYPERDX_API_KEY", "secret"),
     ]);
     let names: Vec<_> = told.warnings.iter().filter_map(|warning| warning.split(':').next()).collect();
-    assert_eq!(names, ["OPAMP_SERVER_URL", "ENABLE_PROMQL", "HYPERDX_OTEL_EXPORTER_CLICKHOUSE_JSON_ENABLE"]);
+    assert_eq!(names, ["OTEL_AGENT_FEATURE_GATE_ARG", "ENABLE_PROMQL", "HYPERDX_OTEL_EXPORTER_CLICKHOUSE_JSON_ENABLE"]);
 }
 
 #[test]
@@ -119,6 +122,28 @@ fn oidc_goes_before_a_token() {
     let pairs = [("OIDC_ISSUER_URL", "https://id.example"), ("OIDC_AUDIENCE", "otel"), ("OTLP_AUTH_TOKEN", "s3cret")];
     assert_eq!(value(&pairs, "/receivers/otlp/auth/oidc/issuer"), "https://id.example");
     assert!(told(&pairs).warnings[0].starts_with("OTLP_AUTH_TOKEN"));
+}
+
+#[test]
+fn an_opamp_server_goes_before_everything_else_that_says_who_may_send() {
+    let pairs = [
+        (OPAMP, "https://app.example/hyperdx/"),
+        (OPAMP_STATE_FILE, "/data/opamp.json"),
+        (OPAMP_CA_FILE, "/ca"),
+        ("OIDC_ISSUER_URL", "https://id.example"),
+        ("OTLP_AUTH_TOKEN", "s3cret"),
+    ];
+    let auth = |path: &str| value(&pairs, &format!("/receivers/otlp/auth/{path}"));
+    assert_eq!(auth("opamp/endpoint"), "https://app.example/hyperdx/");
+    assert_eq!(auth("opamp/interval"), "30s");
+    assert_eq!(auth("opamp/stateFile"), "/data/opamp.json");
+    assert_eq!(auth("opamp/tls/caFile"), "/ca");
+    assert_eq!(auth("oidc"), "");
+    let warnings = told(&pairs).warnings;
+    assert!(warnings[0].starts_with("OIDC_ISSUER_URL") && warnings[1].starts_with("OTLP_AUTH_TOKEN"), "{warnings:?}");
+    let open = [(OPAMP, "http://app:4320"), (OPAMP_SKIP_VERIFY, "true")];
+    assert_eq!(value(&open, "/receivers/otlp/auth/opamp/tls"), "");
+    assert!(told(&open).warnings[0].contains("use https://"));
 }
 
 #[test]

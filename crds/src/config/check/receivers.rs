@@ -107,11 +107,15 @@ fn auth(auth: &Auth, found: &mut Vec<Problem>) {
     for (index, file) in auth.token_files.iter().enumerate() {
         path(&format!("receivers.otlp.auth.tokenFiles[{index}]"), file, found);
     }
-    let Some(oidc) = &auth.oidc else { return };
-    if !auth.token_files.is_empty() {
-        let message = "tokenFiles and oidc exclude each other; remove one of them";
+    let ways = [!auth.token_files.is_empty(), auth.oidc.is_some(), auth.opamp.is_some()];
+    if ways.into_iter().filter(|is_asked_for| *is_asked_for).count() > 1 {
+        let message = "tokenFiles, oidc and opamp exclude each other; remove all but one";
         found.push(Problem::new("receivers.otlp.auth", message));
     }
+    if let Some(opamp) = &auth.opamp {
+        opamp.problems("receivers.otlp.auth.opamp", found);
+    }
+    let Some(oidc) = &auth.oidc else { return };
     if oidc.issuer.contains('@') {
         let message = "holds credentials; an issuer is asked without any";
         found.push(Problem::new("receivers.otlp.auth.oidc.issuer", message));
