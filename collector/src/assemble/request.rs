@@ -253,6 +253,12 @@ impl<'a> Sink<'a> for PointRequest<'_> {
 }
 
 impl<'a> PointSink<'a> for PointRequest<'_> {
+    /// It has no number: [`crate::record::cut`] counts points.
+    fn reject_metric(&mut self, _malformed: Malformed) -> Result<(), Refused> {
+        self.request.rejected += 1;
+        Ok(())
+    }
+
     #[inline]
     fn gauge(&mut self, metric: &Metric<'a>, point: &NumberPoint<'a>) -> Result<(), Refused> {
         self.request.grow_by_point(metric, &point.point, size(&point.exemplars))?;

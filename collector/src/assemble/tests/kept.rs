@@ -112,6 +112,37 @@ fn a_part_of_a_block_has_the_records_that_were_asked_for() {
     assert_eq!(rows(&mut assembler, &mut kept, 1, 1..=1), 1);
 }
 
+/// A dead letter holds the record that was refused: what is selected here by its number is cut out by it elsewhere.
+#[test]
+fn a_record_has_the_number_it_is_cut_out_by() {
+    let (mut assembler, mut kept) = (assembler(usize::MAX), Kept::default());
+    let long = |field: u8, bytes: &[u8]| [&[field << 3 | 2, u8::try_from(bytes.len()).unwrap()], bytes].concat();
+    let name = |name: &[u8]| long(1, name);
+    let point = |flags: u8| long(1, &[8 << 3, flags]);
+    let metrics = [
+        long(2, &name(b"no data")),
+        long(2, &[name(b"first"), long(5, &[point(1), long(1, &[0]), point(2)].concat())].concat()),
+        long(2, &[0]),
+        long(2, &[name(b"last"), long(5, &point(3))].concat()),
+    ];
+    let body = long(1, &long(2, &metrics.concat()));
+    let (delivery, _) = kept.keep_of(Signal::Metrics, body.clone());
+    assembler.take(delivery, &mut kept, Instant::now());
+    let making = making_of(&assembler.finish(Instant::now())[0]);
+    let rows = |block: Option<Block>| block.map_or(Vec::new(), |block| native::read(&block).rows);
+    let mut found = 0;
+    for index in 0..6 {
+        let selected =
+            rows(assembler.again(&Making { records: index..=index, ..making.clone() }, &mut kept, Instant::now()));
+        let cut = crate::record::cut::cut(Signal::Metrics, &body, index).unwrap_or_default();
+        let alone = Delivery { signal: Signal::Metrics, ..super::delivery(cut).0 };
+        assembler.take(alone, &mut (), Instant::now());
+        assert_eq!(selected, rows(assembler.finish(Instant::now()).pop()), "{index}");
+        found += selected.len();
+    }
+    assert_eq!(found, 3);
+}
+
 #[test]
 fn kept_deliveries_and_others_never_share_a_block() {
     let (mut assembler, mut kept) = (assembler(100), Kept::default());

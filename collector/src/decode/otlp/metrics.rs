@@ -17,6 +17,11 @@ mod point;
 
 /// Where decoded points go.
 pub trait PointSink<'a>: Sink<'a> {
+    /// A metric whose points cannot be told from each other, if it has any.
+    fn reject_metric(&mut self, malformed: Malformed) -> Result<(), Self::Refused> {
+        self.reject(malformed)
+    }
+
     fn gauge(&mut self, metric: &Metric<'a>, point: &NumberPoint<'a>) -> Result<(), Self::Refused>;
     fn sum(&mut self, metric: &Metric<'a>, point: &NumberPoint<'a>) -> Result<(), Self::Refused>;
     fn histogram(&mut self, metric: &Metric<'a>, point: &HistogramPoint<'a>) -> Result<(), Self::Refused>;
@@ -58,7 +63,7 @@ pub fn metrics<'a, S: PointSink<'a>>(request: &'a [u8], sink: &mut S) -> Result<
     let mut scratch = Scratch::default();
     groups(request, sink, |message, sink| match outline(message) {
         Ok(outline) => points(message, &outline, &mut scratch, sink),
-        Err(malformed) => sink.reject(malformed),
+        Err(malformed) => sink.reject_metric(malformed),
     })
 }
 
