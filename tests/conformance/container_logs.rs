@@ -26,19 +26,30 @@ impl Pods {
         self.0.path().join("pods").join(format!("shop_{pod}_uid-{pod}/main/{file}"))
     }
 
-    /// Numbered lines, every tenth in two parts.
-    pub(crate) fn write(&self, pod: &str, numbers: Range<u64>) {
+    /// Numbered lines, every tenth in two parts with a line of the other stream in between.
+    pub(crate) fn text(numbers: Range<u64>) -> String {
         let mut text = String::new();
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() % 86_400;
         for number in numbers {
             let time = format!("{:02}:{:02}:{:02}.{number:09}", now / 3600, now / 60 % 60, now % 60);
             let time = format!("2026-11-24T{time}Z");
             if number % 10 == 0 {
-                let _ = write!(text, "{time} stdout P {{\"row\":\n{time} stderr F aside\n{time} stdout F {number}}}\n");
+                let _ = write!(
+                    text,
+                    "{time} stdout P {{\"row\":\n{time} stderr F aside {number}\n{time} stdout F {number}}}\n"
+                );
             } else {
                 let _ = writeln!(text, "{time} stdout F {{\"row\":{number}}}");
             }
         }
+        text
+    }
+
+    fn write(&self, pod: &str, numbers: Range<u64>) {
+        self.append(pod, &Pods::text(numbers));
+    }
+
+    pub(crate) fn append(&self, pod: &str, text: &str) {
         let path = self.path(pod, "0.log");
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         OpenOptions::new().append(true).create(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();

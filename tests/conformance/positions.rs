@@ -38,11 +38,17 @@ impl Life {
                 }
                 for (index, pod) in PODS.iter().enumerate() {
                     let lines = 1 + dice.below(30);
-                    pods.write(pod, written[index]..written[index] + lines);
+                    let text = Pods::text(written[index]..written[index] + lines);
                     written[index] += lines;
+                    // Also between the parts of a line.
+                    let (begin, rest) = cut(&text, &mut dice);
+                    pods.append(pod, begin);
                     if turn % 3 == index as u64 && dice.once_in(80) {
                         rotate(&pods, pod, &mut rotated[index]);
+                    } else if dice.once_in(8) {
+                        tokio::time::sleep(Duration::from_millis(2)).await;
                     }
+                    pods.append(pod, rest);
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
@@ -55,6 +61,12 @@ impl Life {
         self.is_over.store(true, Ordering::Relaxed);
         self.task.await.unwrap()
     }
+}
+
+/// Behind any of its lines.
+fn cut<'a>(text: &'a str, dice: &mut Dice) -> (&'a str, &'a str) {
+    let ends: Vec<_> = text.match_indices('\n').map(|(at, _)| at + 1).collect();
+    text.split_at(dice.pick(&ends))
 }
 
 /// As the kubelet does it: the file gets another name, and the one rotated before is compressed.
@@ -71,6 +83,14 @@ fn rotate(pods: &Pods, pod: &str, rotated: &mut Vec<String>) {
         fs::remove_file(plain).unwrap();
     }
     rotated.push(time);
+}
+
+/// Rows of lines of the other stream, and how many there should be.
+async fn asides(engine: &ClickHouse, written: [u64; 3]) -> (String, String) {
+    let sql = "SELECT count(), uniqExact(ResourceAttributes['k8s.pod.name'], Body) FROM otel.otel_logs \
+               WHERE Body LIKE 'aside%' FORMAT TSV";
+    let wanted: u64 = written.iter().map(|lines| lines.div_ceil(10)).sum();
+    (engine.query(sql).await.unwrap(), format!("{wanted}\t{wanted}"))
 }
 
 /// The rows of each pod, by their time, are the lines as they were written.
@@ -117,6 +137,8 @@ async fn an_agent_with_a_spool_killed_again_and_again_while_logs_rotate_repeats_
     println!("{written:?} lines, {KILLS} kills, {resumed} batches found in the spool alone: {stored:?}");
     assert!(stored.iter().all(|pod| pod.rows == pod.lines), "{stored:?}");
     assert_eq!(in_order(&engine).await, "cart\t0\npay\t0\nship\t0");
+    let (asides, wanted) = asides(&engine, written).await;
+    assert_eq!(asides, wanted);
     assert!(resumed > 0.0, "every checkpoint was in time: the kills have shown nothing");
     assert_eq!(read_again, 0.0);
     assert!(agent.stop().await.unwrap().success());

@@ -22,8 +22,12 @@ pub(super) struct Entry {
     pub(super) device: u64,
     pub(super) inode: u64,
     pub(super) fingerprint: Fingerprint,
-    /// Everything before it is answered for. Counted in the text, not in its compressed form.
+    /// Where to read on. Everything before it is answered for. Counted in the text, not in its compressed form.
     pub(super) offset: u64,
+    /// What ends before this is answered for too: read again only for what was open there, such as a text whose last part
+    /// has not come.
+    #[serde(default)]
+    pub(super) told: u64,
     /// Nothing comes after it.
     pub(super) is_complete: bool,
 }
@@ -37,9 +41,9 @@ pub(super) struct Saved {
 }
 
 impl Entry {
-    /// How far it is answered for.
-    pub(super) const fn reach(&self) -> u64 {
-        self.offset
+    /// How far it is answered for, and how far without anything open.
+    pub(super) fn reach(&self) -> (u64, u64) {
+        (self.told.max(self.offset), self.offset)
     }
 }
 
@@ -136,6 +140,7 @@ mod tests {
             inode: u64::MAX,
             fingerprint: Fingerprint::of(b"begin"),
             offset: 42,
+            told: 50,
             is_complete: false,
         };
         let saved = |batch, files: &[&Entry]| Saved { batch, files: files.iter().copied().cloned().collect() };

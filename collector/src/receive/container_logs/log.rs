@@ -15,7 +15,7 @@ use super::{
     checkpoint::Entry,
     cri::{self, Line},
     discover::Found,
-    join::{Joined, Joiner, Place},
+    join::{self, Joined, Joiner},
     origin::Origin,
     resource::LogResource,
     tail::{self, CHUNK, Tail},
@@ -57,8 +57,17 @@ pub(super) struct Log {
 struct Mark {
     batch: u64,
     is_answered: bool,
-    /// Number and life of a file, and the position in it.
-    places: Vec<(u64, u32, u64)>,
+    places: Vec<Place>,
+}
+
+/// Of one file.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    number: u64,
+    life: u32,
+    /// Where to read on, and up to where nothing is told then.
+    kept: u64,
+    told: u64,
 }
 
 /// Where lines go while a chunk is taken apart.
@@ -216,22 +225,28 @@ impl Log {
         }
     }
 
-    /// Everything read so far is in batches up to this one.
+    /// Everything read so far is in batches up to this one, but for what is open: an earlier place leads back to that.
     pub(super) fn mark(&mut self, batch: u64) {
-        let place = |tail: &Tail| {
-            let safe = self.joiner.begin(tail.number).unwrap_or(tail.read);
-            (safe > tail.kept).then_some((tail.number, tail.life, safe))
-        };
-        let places = self.tails.iter().filter_map(place).collect();
+        let mut places = Vec::new();
+        let mut is_open = false;
+        for tail in &self.tails {
+            // A text that began in a file before may have parts anywhere in this one.
+            let begin = if is_open { Some(0) } else { self.joiner.begin(tail.number).or(tail.skipping) };
+            let (kept, told) = (begin.unwrap_or(tail.read), tail.told.max(tail.read));
+            is_open |= self.joiner.begin(tail.number).is_some();
+            if (kept, told) != (tail.kept, tail.told) {
+                places.push(Place { number: tail.number, life: tail.life, kept, told });
+            }
+        }
         self.marks.push_back(Mark { batch, is_answered: false, places });
     }
 
     /// Where its files stand once the last marked batch and all before it are answered for.
     pub(super) fn places(&self, folder: &str) -> impl Iterator<Item = Entry> {
         let places = self.marks.back().into_iter().flat_map(|mark| &mark.places);
-        places.filter_map(move |(number, _, offset)| {
-            let tail = self.tails.iter().find(|tail| tail.number == *number)?;
-            Some(tail.entry_at(folder, *offset))
+        places.filter_map(move |place| {
+            let tail = self.tails.iter().find(|tail| tail.number == place.number)?;
+            Some(tail.entry_at(folder, place.kept, place.told))
         })
     }
 
@@ -241,9 +256,9 @@ impl Log {
             mark.is_answered = true;
         }
         while let Some(mark) = self.marks.pop_front_if(|mark| mark.is_answered) {
-            for (number, life, offset) in mark.places {
+            for Place { number, life, kept, told } in mark.places {
                 if let Some(tail) = self.tails.iter_mut().find(|tail| (tail.number, tail.life) == (number, life)) {
-                    tail.kept = tail.kept.max(offset);
+                    (tail.kept, tail.told) = (kept, told);
                 }
             }
         }
@@ -254,9 +269,7 @@ impl Log {
 fn take_apart(tail: &mut Tail, buffer: &[u8], is_end: bool, sink: &mut Sink<'_>) -> usize {
     let mut begin = 0;
     for end in memchr::memchr_iter(b'\n', buffer) {
-        if tail.is_skipping {
-            tail.is_skipping = false;
-        } else {
+        if tail.skipping.take().is_none() {
             sink.line(&buffer[begin..end], tail, begin);
         }
         begin = end + 1;
@@ -266,10 +279,10 @@ fn take_apart(tail: &mut Tail, buffer: &[u8], is_end: bool, sink: &mut Sink<'_>)
     if rest.is_empty() || !(is_end || is_endless) {
         return begin;
     }
-    if !tail.is_skipping {
+    if tail.skipping.is_none() {
         sink.unended(rest, tail, begin, is_endless && !is_end);
     }
-    tail.is_skipping = is_endless && !is_end;
+    tail.skipping = (is_endless && !is_end).then(|| tail.skipping.unwrap_or(tail.read));
     buffer.len()
 }
 
@@ -279,14 +292,16 @@ impl Sink<'_> {
         match cri::line(bytes) {
             Some(line) => self.push(line, tail, at),
             None if bytes.is_empty() => {}
-            None => self.unreadable(bytes, tail, 0),
+            None => self.unreadable(bytes, tail, at, 0),
         }
     }
 
     #[inline]
     fn push(&mut self, line: Line<'_>, tail: &Tail, at: usize) {
-        let place = Place { file: tail.number, offset: tail.read + at as u64 };
-        if let Some(joined) = self.joiner.push(line, place) {
+        let place = join::Place { file: tail.number, offset: tail.read + at as u64 };
+        if let Some(joined) = self.joiner.push(line, place)
+            && place.offset >= tail.told
+        {
             self.joined(&joined, tail);
         }
     }
@@ -301,11 +316,14 @@ impl Sink<'_> {
     fn unended(&mut self, bytes: &[u8], tail: &Tail, at: usize, is_head: bool) {
         match cri::line(bytes) {
             Some(line) if !is_head => self.push(Line { is_end: true, ..line }, tail, at),
-            _ => self.unreadable(bytes, tail, u64::from(is_head)),
+            _ => self.unreadable(bytes, tail, at, u64::from(is_head)),
         }
     }
 
-    fn unreadable(&mut self, bytes: &[u8], tail: &Tail, more: u64) {
+    fn unreadable(&mut self, bytes: &[u8], tail: &Tail, at: usize, more: u64) {
+        if tail.read + (at as u64) < tail.told {
+            return;
+        }
         let kept = &bytes[..bytes.len().min(self.limit)];
         let cut = (bytes.len() - kept.len()) as u64 + more;
         self.read.records += 1;

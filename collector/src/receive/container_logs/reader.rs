@@ -161,7 +161,7 @@ impl Reader {
         let is_quiet = found.is_quiet;
         let mut tail = Tail::new(self.numbers, found);
         match entry {
-            Some(entry) => tail.resume(entry.offset, entry.is_complete, entry.fingerprint),
+            Some(entry) => tail.resume(&entry),
             None if self.is_first && !self.rules.is_from_beginning => tail.skip_to_end(),
             None => {}
         }

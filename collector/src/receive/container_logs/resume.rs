@@ -67,7 +67,7 @@ mod tests {
     fn entry(inode: u64, offset: u64) -> Entry {
         let (folder, file) = ("shop_cart_1/main".to_owned(), "0.log".to_owned());
         let fingerprint = Fingerprint::of(&inode.to_le_bytes());
-        Entry { folder, file, device: 1, inode, fingerprint, offset, is_complete: false }
+        Entry { folder, file, device: 1, inode, fingerprint, offset, told: offset, is_complete: false }
     }
 
     fn kept(batch: u64, entries: &[Entry]) -> Positions {

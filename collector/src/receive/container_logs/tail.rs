@@ -39,6 +39,8 @@ pub(super) struct Tail {
     pub(super) read: u64,
     /// Everything before it is answered for.
     pub(super) kept: u64,
+    /// What ends before this is answered for too: where it is read again, nothing is told of it.
+    pub(super) told: u64,
     /// Goes up when the file is begun anew: positions of before mean nothing then.
     pub(super) life: u32,
     /// Another file follows it, and nobody has written to it for a while.
@@ -49,8 +51,8 @@ pub(super) struct Tail {
     is_at_end: bool,
     /// The length at which the last line had no end yet.
     stuck_at: Option<u64>,
-    /// Within a line that is too long: dropped until it ends.
-    pub(super) is_skipping: bool,
+    /// Within a line that is too long and begins here: dropped until it ends.
+    pub(super) skipping: Option<u64>,
     source: Option<Source>,
 }
 
@@ -76,21 +78,26 @@ impl Tail {
             part: found.part,
             read: 0,
             kept: 0,
+            told: 0,
             life: 0,
             is_settled: false,
             is_gone: false,
             is_at_end: false,
             stuck_at: None,
-            is_skipping: false,
+            skipping: None,
             source: None,
         }
     }
 
     /// Goes on from a position of an earlier process.
-    pub(super) fn resume(&mut self, offset: u64, is_complete: bool, fingerprint: Fingerprint) {
-        self.read = offset;
-        self.kept = offset;
-        self.is_at_end = is_complete && self.part.is_compressed;
+    pub(super) fn resume(&mut self, entry: &Entry) {
+        self.read_on(entry.offset, entry.fingerprint);
+        self.told = entry.told.max(entry.offset);
+        self.is_at_end = entry.is_complete && self.part.is_compressed;
+    }
+
+    const fn read_on(&mut self, offset: u64, fingerprint: Fingerprint) {
+        (self.read, self.kept, self.told) = (offset, offset, offset);
         self.fingerprint = fingerprint;
     }
 
@@ -107,7 +114,7 @@ impl Tail {
             .and_then(|file| file.read_exact_at(&mut begin, 0).and_then(|()| file.read_exact_at(&mut last, from)));
         if is_read.is_ok() {
             let line = memchr::memrchr(b'\n', &last).map_or(0, |at| at as u64 + 1);
-            self.resume(from + line, false, Fingerprint::of(&begin));
+            self.read_on(from + line, Fingerprint::of(&begin));
         }
     }
 
@@ -199,24 +206,25 @@ impl Tail {
     pub(super) fn begin_anew(&mut self) {
         self.read = 0;
         self.kept = 0;
+        self.told = 0;
         self.life += 1;
         self.fingerprint = Fingerprint::default();
-        self.is_skipping = false;
+        self.skipping = None;
         self.stuck_at = None;
     }
 
     /// Its position, as it is kept.
     pub(super) fn entry(&self, folder: &str) -> Entry {
-        self.entry_at(folder, self.kept)
+        self.entry_at(folder, self.kept, self.told)
     }
 
-    /// The same, once everything before this byte is answered for.
-    pub(super) fn entry_at(&self, folder: &str, offset: u64) -> Entry {
+    /// The same, once everything up to these bytes is answered for.
+    pub(super) fn entry_at(&self, folder: &str, offset: u64, told: u64) -> Entry {
         let file = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Identity { device, inode } = self.identity;
         let is_complete = self.is_at_end && offset >= self.read;
         let (folder, fingerprint) = (folder.to_owned(), self.fingerprint);
-        Entry { folder, file, device, inode, fingerprint, offset, is_complete }
+        Entry { folder, file, device, inode, fingerprint, offset, told, is_complete }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -251,7 +259,7 @@ impl Tail {
 
     /// Bytes that are there and not answered for, as far as is known.
     pub(super) const fn behind(&self) -> u64 {
-        if self.part.is_compressed { 0 } else { self.length.saturating_sub(self.kept) }
+        if self.part.is_compressed { 0 } else { self.length.saturating_sub(self.told) }
     }
 
     /// Fills the buffer with the next bytes. Goes out whether they are the last that will ever come.

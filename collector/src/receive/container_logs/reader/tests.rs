@@ -197,7 +197,34 @@ fn an_open_text_is_read_again_after_a_restart() {
     node.answer_all();
     assert_eq!(node.reader.positions().files[0].offset, lines(0..1).len() as u64);
     node.restart(|node| node.write("0.log", "2026-11-24T16:27:03.000000001Z stdout F second half\n"));
-    assert_eq!(node.read(), ["other", "first halfsecond half"], "repeated, and whole");
+    assert_eq!(node.read(), ["first halfsecond half"], "whole, and nothing in between is repeated");
+}
+
+#[test]
+fn an_open_text_is_whole_after_a_restart_though_its_parts_are_in_two_files() {
+    let mut node = Node::new(true);
+    node.write("0.log", "2026-11-24T16:27:03.000000001Z stdout P one \n");
+    node.rename("0.log", "0.log.20261124-101500");
+    node.age("0.log.20261124-101500");
+    let stamp = "2026-11-24T16:27:03.000000001Z";
+    node.write("0.log", &format!("{stamp} stderr F other\n{stamp} stdout P two \n{stamp} stderr F more\n"));
+    assert_eq!(node.read_all(), ["other", "more"]);
+    node.answer_all();
+    node.restart(|node| node.write("0.log", &format!("{stamp} stdout F three\n")));
+    assert_eq!(node.read_all(), ["one two three"]);
+    node.answer_all();
+    node.restart(|node| node.compress("0.log.20261124-101500"));
+    assert_eq!(node.read_all(), [] as [&str; 0]);
+}
+
+#[test]
+fn a_line_without_an_end_is_not_told_again_after_a_restart() {
+    let mut node = Node::new(true);
+    node.write("0.log", &"x".repeat(300_000));
+    assert_eq!(node.read().len(), 1);
+    node.answer_all();
+    node.restart(|node| node.write("0.log", &format!("xxx\n{}", lines(0..1))));
+    assert_eq!(node.read_all(), ["line 0"]);
 }
 
 #[test]

@@ -5,11 +5,17 @@ use proptest::prelude::*;
 
 use super::{Node, lines};
 
+const STREAMS: [&str; 2] = ["stdout", "stderr"];
+
 #[derive(Clone, Debug)]
 enum Move {
     Write(u64),
     /// A part of a line, whose rest comes with the next write.
     WritePart,
+    /// A text of a stream begins or goes on; what else is written meanwhile is of the other stream.
+    Part(usize),
+    /// It ends.
+    End(usize),
     Rotate,
     /// All rotated files but the newest.
     Compress,
@@ -33,6 +39,8 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         6 => (1..40_u64).prop_map(Move::Write),
         1 => Just(Move::Write(6_000)),
         1 => Just(Move::WritePart),
+        2 => (0..2_usize).prop_map(Move::Part),
+        1 => (0..2_usize).prop_map(Move::End),
         2 => Just(Move::Rotate),
         2 => Just(Move::Compress),
         1 => Just(Move::Collect),
@@ -52,6 +60,8 @@ struct Container {
     node: Node,
     written: u64,
     part: String,
+    /// Of which streams a text is open.
+    open: [bool; 2],
     rotated: Vec<String>,
     rotations: u32,
     has_kills: bool,
@@ -65,25 +75,54 @@ impl Container {
             node.look();
             node.save();
         }
-        Self { node, written: 0, part: String::new(), rotated: Vec::new(), rotations: 0, has_kills: false, has_spool }
+        Self {
+            node,
+            written: 0,
+            part: String::new(),
+            open: [false; 2],
+            rotated: Vec::new(),
+            rotations: 0,
+            has_kills: false,
+            has_spool,
+        }
+    }
+
+    /// A stream that has no open text.
+    fn stream(&self) -> Option<&'static str> {
+        STREAMS.into_iter().zip(self.open).find(|(_, is_open)| !is_open).map(|(stream, _)| stream)
     }
 
     fn write(&mut self, count: u64) {
-        let text = lines(self.written..self.written + count);
+        let Some(stream) = self.stream() else { return };
+        let text = lines(self.written..self.written + count).replace("stdout", stream);
         let already = self.part.len();
         self.node.write("0.log", &text[already..]);
         self.part.clear();
         self.written += count;
     }
 
+    /// The number of a text comes with its end, so that it is that of its turn.
+    fn part(&mut self, stream: usize, tag: char, text: &str) {
+        self.node.write("0.log", &format!("2026-11-24T16:27:03.000000001Z {} {tag} {text}\n", STREAMS[stream]));
+        self.open[stream] = tag == 'P';
+    }
+
+    fn end(&mut self, stream: usize) {
+        self.part(stream, 'F', &self.written.to_string());
+        self.written += 1;
+    }
+
     fn make(&mut self, one: &Move) {
+        let (is_whole, is_any_open) = (self.part.is_empty(), self.open.contains(&true));
         match one {
+            Move::Part(stream) if is_whole => self.part(*stream, 'P', if self.open[*stream] { "" } else { "line " }),
+            Move::End(stream) if is_whole && self.open[*stream] => self.end(*stream),
             Move::Write(count) => self.write(*count),
-            Move::WritePart if self.part.is_empty() => {
+            Move::WritePart if is_whole && self.stream().is_some() => {
                 self.part = lines(self.written..self.written + 1)[..10].to_owned();
                 self.node.write("0.log", &self.part);
             }
-            Move::Rotate if self.part.is_empty() && self.node.exists("0.log") => {
+            Move::Rotate if is_whole && self.node.exists("0.log") => {
                 self.rotations += 1;
                 let name = format!("0.log.20261124-{:06}", self.rotations);
                 self.node.rename("0.log", &name);
@@ -100,11 +139,11 @@ impl Container {
                     }
                 }
             }
-            Move::Collect if self.rotated.len() > 4 => {
+            Move::Collect if self.rotated.len() > 4 && !is_any_open => {
                 self.settle();
                 self.node.delete(&self.rotated.remove(0));
             }
-            Move::Truncate if self.part.is_empty() && self.node.exists("0.log") => {
+            Move::Truncate if is_whole && !is_any_open && self.node.exists("0.log") => {
                 self.settle();
                 self.node.truncate("0.log");
                 // What is seen of it: a file that is longer again at the next look and begins the same would not be
@@ -156,6 +195,7 @@ impl Container {
         if !self.part.is_empty() {
             self.write(1);
         }
+        (0..2).filter(|stream| self.open[*stream]).collect::<Vec<_>>().into_iter().for_each(|stream| self.end(stream));
     }
 }
 
