@@ -24,8 +24,8 @@ pub(super) const OPEN_DAYS: usize = 32;
 /// behind them. ClickHouse itself takes so many days in an insert.
 pub const DAYS_AWAITED: usize = 100;
 
-/// The same where requests are kept and nobody waits: three years of daily points. Each open block takes some kilobytes,
-/// however few rows it has.
+/// The same where requests are kept and nobody waits: three years of daily points. Measured: an open block takes 10 KiB,
+/// however few rows it has, so this is 11 MiB of a table while such a request is read.
 pub const DAYS_KEPT: usize = 1_100;
 
 /// The last day whose every moment a table can hold: retention, and the times of metrics, are counted in 32 bits of
