@@ -30,9 +30,10 @@ pub enum Command {
 
 #[derive(Debug, clap::Args)]
 pub struct File {
-    /// The configuration file [default: /etc/clickstack/collector.yaml, or without one the environment].
-    #[arg(long)]
-    pub config: Option<PathBuf>,
+    /// The configuration file [default: /etc/clickstack/collector.yaml, or without one the environment]. It may stand
+    /// several times, as for an OpenTelemetry Collector; one of them may be this collector's.
+    #[arg(long, value_name = "FILE")]
+    pub config: Vec<PathBuf>,
 }
 
 impl Command {

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     if let Command::Spool { directory: Some(directory), command, .. } = &command {
         return end(run::block_on(letters::run(command, directory, &mut std::io::stdout())));
     }
-    let settings = match Settings::load(command.file().config.as_deref(), &variables) {
+    let settings = match Settings::load(&command.file().config, &variables) {
         Ok(settings) => settings,
         Err(error) => return fail(&anyhow::Error::new(error), 2),
     };

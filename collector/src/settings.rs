@@ -3,7 +3,10 @@
 //! Comes in: a checked [`CollectorConfig`] or the variables of ClickStack's own collector, and the cgroup. Goes out:
 //! [`Settings`], with nothing left to default or to doubt. The only place that reads the environment.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crds::{
     config::{Auth, CollectorConfig},
@@ -56,8 +59,10 @@ pub enum SettingsError {
     Parse(String, #[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("{file} cannot work:{}", problems.iter().map(|problem| format!("\n  {problem}")).collect::<String>())]
     Problems { file: String, problems: Vec<Problem> },
-    #[error("there is no file {0}, and the environment does not say where ClickHouse is; set CLICKHOUSE_ENDPOINT")]
+    #[error("{0}, and the environment does not say where ClickHouse is; set CLICKHOUSE_ENDPOINT")]
     Nothing(String),
+    #[error("{0} and {1} are both configurations of this collector, which reads one; name one of them")]
+    Several(String, String),
 }
 
 /// The file that is read where none is named.
@@ -87,29 +92,29 @@ impl Settings {
     ///
     /// # Errors
     /// It cannot be read, is not of the right form, or cannot work; every problem is named.
-    pub fn load(file: Option<&Path>, variables: &Variables) -> Result<Self, SettingsError> {
-        let path = file.unwrap_or(Path::new(FILE));
-        let name = path.display().to_string();
-        match fs::read_to_string(path) {
-            Ok(text) if is_foreign(&text) && environment::is_configured(variables) => {
-                let mut settings = Self::of_environment(variables)?;
-                let what = "is a configuration of an OpenTelemetry Collector and has no effect; the environment has";
-                settings.warnings.insert(0, format!("{name}: {what}"));
-                Ok(settings)
+    pub fn load(files: &[PathBuf], variables: &Variables) -> Result<Self, SettingsError> {
+        let unnamed = [PathBuf::from(FILE)];
+        let (mut own, mut passed_over) = (None, Vec::new());
+        for path in if files.is_empty() { &unnamed } else { files } {
+            let name = path.display().to_string();
+            match found(path, &name)? {
+                Found::Nothing => passed_over.push(format!("{name} is not there")),
+                Found::Foreign => passed_over.push(format!("{name} is a configuration of an OpenTelemetry Collector")),
+                Found::Own(text) => match own {
+                    None => own = Some((name, text)),
+                    Some((first, _)) => return Err(SettingsError::Several(first, name)),
+                },
             }
-            Ok(text) => Self::of_file(&name, &text, variables),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                if !environment::is_configured(variables) {
-                    return Err(SettingsError::Nothing(name));
-                }
-                let mut settings = Self::of_environment(variables)?;
-                if file.is_some() {
-                    settings.warnings.insert(0, format!("{name}: is not there; the environment is used"));
-                }
-                Ok(settings)
-            }
-            Err(error) => Err(SettingsError::Read(name, error)),
         }
+        let mut settings = match own {
+            Some((name, text)) => Self::of_file(&name, &text, variables)?,
+            None if environment::is_configured(variables) => Self::of_environment(variables)?,
+            None => return Err(SettingsError::Nothing(passed_over.join(", "))),
+        };
+        // Nobody has said that the usual file is there.
+        passed_over.retain(|what| !files.is_empty() || !what.ends_with("is not there"));
+        settings.warnings.splice(0..0, passed_over);
+        Ok(settings)
     }
 
     /// Logs what was said and has no effect.
@@ -140,7 +145,7 @@ impl Settings {
         let extras = match custom {
             Some(file) => {
                 let text = fs::read_to_string(file).map_err(|error| SettingsError::Read(file.clone(), error))?;
-                otel_config::overlay(&text, &mut told.config).map_err(|found| problems(file, found))?
+                otel_config::overlay(&text, variables, &mut told.config).map_err(|found| problems(file, found))?
             }
             None => otel_config::Extras::default(),
         };
@@ -152,7 +157,7 @@ impl Settings {
             opamp.state_file.get_or_insert(format!("{SUPERVISOR}/clickstack-collector.json"));
         }
         let mut settings = Self::checked(told.config, custom.map_or(NAME, String::as_str), variables)?;
-        settings.warnings = told.warnings;
+        settings.warnings = told.warnings.into_iter().chain(extras.warnings).collect();
         // The process's own log is for whoever runs it: a variable goes before the file.
         if let Some(level) = extras.log_level.filter(|_| named_filter(variables).is_none()) {
             settings.log_filter = level;
@@ -217,6 +222,27 @@ fn login(config: &CollectorConfig, variables: &Variables) -> Login {
     }
     let file = |name: &Option<String>| name.as_ref().map(|name| Secret::File(name.into()));
     Login { username: file(&clickhouse.username_file), password: file(&clickhouse.password_file) }
+}
+
+/// What stands where a configuration is said to be.
+enum Found {
+    Own(String),
+    /// Something that only an OpenTelemetry Collector reads.
+    Foreign,
+    Nothing,
+}
+
+fn found(path: &Path, name: &str) -> Result<Found, SettingsError> {
+    // As an OpenTelemetry Collector is told of files, and of what is none.
+    if ["env:", "yaml:", "http:", "https:"].iter().any(|scheme| name.starts_with(scheme)) {
+        return Ok(Found::Foreign);
+    }
+    match fs::read_to_string(name.strip_prefix("file:").map_or(path, Path::new)) {
+        Ok(text) if is_foreign(&text) => Ok(Found::Foreign),
+        Ok(text) => Ok(Found::Own(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Found::Nothing),
+        Err(error) => Err(SettingsError::Read(name.to_owned(), error)),
+    }
 }
 
 /// Whether a file is for an OpenTelemetry Collector: it has a `service` and no `role`.

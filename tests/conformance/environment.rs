@@ -28,10 +28,10 @@ async fn started_as_the_existing_image_it_stores_rows_and_is_well() {
     let kept = dir.path().join("opamp.json");
     let app = HyperDx::start().await;
     app.teams(&["sesame"], true);
-    let [grpc, http, health, metrics] = [(); 4].map(|()| free_port("127.0.0.1").unwrap());
+    let [grpc, http, health, metrics, fluent] = [(); 5].map(|()| free_port("127.0.0.1").unwrap());
     let text = format!(
         "receivers: {{otlp/hyperdx: {{protocols: {{grpc: {{endpoint: '127.0.0.1:{grpc}'}}, \
-         http: {{endpoint: '127.0.0.1:{http}'}}}}}}}}\n\
+         http: {{endpoint: '127.0.0.1:{http}'}}}}}}, fluentforward: {{endpoint: '${{env:FLUENT}}'}}}}\n\
          extensions: {{health_check: {{endpoint: '127.0.0.1:{health}'}}}}\n\
          service: {{telemetry: {{metrics: {{address: '127.0.0.1:{metrics}'}}}}}}\n"
     );
@@ -46,14 +46,17 @@ async fn started_as_the_existing_image_it_stores_rows_and_is_well() {
         ("OPAMP_SERVER_URL", app.url()),
         ("CLICKSTACK_OPAMP_STATE_FILE", kept.display().to_string()),
         ("CUSTOM_OTELCOL_CONFIG_FILE", custom.display().to_string()),
+        ("FLUENT", format!("127.0.0.1:{fluent}")),
     ];
     let started = |arguments: &[&str]| {
         let mut command = Command::new(binary().unwrap());
         command.args(arguments).env_clear().envs(variables.iter().map(|(name, value)| (*name, value)));
         command
     };
-    // As the chart's subchart starts it.
-    let command = started(&["--config=/conf/relay.yaml"]);
+    // As its own jobs make the tables.
+    assert!(started(&["migrate", "/etc/otel/schema/seed"]).status().unwrap().success());
+    // As the chart's subchart starts it, and as an OpenTelemetry Collector is told of several files.
+    let command = started(&["--config=/conf/relay.yaml", "--config", "/conf/more.yaml"]);
     let mut collector = Process::start("collector", command, &dir.path().join("log")).unwrap();
     let send = async |key: &str| {
         let body = Rows::new("environment", 1).request(0..10).encode_to_vec();
@@ -78,6 +81,7 @@ async fn started_as_the_existing_image_it_stores_rows_and_is_well() {
     assert!(table.contains("toIntervalDay(2)"), "{table}");
     let root = Http::default().get(&format!("http://127.0.0.1:{health}/")).await.unwrap();
     assert_eq!(root.status, 200);
+    tokio::net::TcpStream::connect(("127.0.0.1", fluent)).await.expect("Fluent's port is open");
     assert!(started(&["health"]).status().unwrap().success());
     let log = collector.log();
     assert!(!log.contains(ADMIN_PASSWORD) && !log.contains("sesame"), "{log}");

@@ -19,6 +19,11 @@ pub fn arguments(given: impl IntoIterator<Item = String>) -> (Vec<String>, Vec<S
     while let Some(program) = rest.next_if(|word| is_program(word)) {
         warnings.push(format!("argument {program}: there is no such program here; it has no effect"));
     }
+    if rest.next_if(|word| is_migrate(word)).is_some() {
+        arguments.push("migrate".to_owned());
+        arguments.extend(without_folders(rest, &mut warnings));
+        return (arguments, warnings);
+    }
     let is_ours = rest.peek().is_some_and(|word| COMMANDS.contains(&word.as_str()) || is_about(word));
     if is_ours {
         arguments.extend(rest);
@@ -40,6 +45,26 @@ pub fn arguments(given: impl IntoIterator<Item = String>) -> (Vec<String>, Vec<S
         }
     }
     (arguments, warnings)
+}
+
+/// The command of ours, and the program of the existing image by its path.
+fn is_migrate(word: &str) -> bool {
+    word == "migrate" || (word.starts_with('/') && word.ends_with("/migrate"))
+}
+
+/// The existing program is told where its statements are; here they are in the binary.
+fn without_folders(words: impl Iterator<Item = String>, warnings: &mut Vec<String>) -> Vec<String> {
+    let mut is_value = false;
+    let mut kept = Vec::new();
+    for word in words {
+        if !is_value && word.starts_with('/') {
+            warnings.push(format!("argument {word}: the statements are part of this program; it has no effect"));
+            continue;
+        }
+        is_value = word == "--config";
+        kept.push(word);
+    }
+    kept
 }
 
 fn is_program(word: &str) -> bool {
@@ -69,6 +94,11 @@ mod tests {
             ("c run --config /x", "c run --config /x", 0),
             ("c check-config --set a=b", "c check-config --set a=b", 0),
             ("c --version", "c --version", 0),
+            ("c --config a --config=b", "c run --config a --config=b", 0),
+            ("c migrate /etc/otel/schema/seed", "c migrate", 1),
+            ("c /migrate /etc/otel/schema/seed", "c migrate", 1),
+            ("c migrate --config /x", "c migrate --config /x", 0),
+            ("c migrate seed", "c migrate seed", 0),
             ("c runn", "c run runn", 0),
         ] {
             assert_eq!(made(given), (wanted.to_owned(), warnings), "{given}");

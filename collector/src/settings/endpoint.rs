@@ -36,9 +36,9 @@ pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {
     let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
     let mut endpoint = Endpoint::default();
     for option in query.split('&').filter(|option| !option.is_empty()) {
-        match option.split_once('=').unwrap_or((option, "true")) {
-            ("secure", value) => is_tls |= is_true(value),
-            ("skip_verify", value) => endpoint.skip_verify = is_true(value),
+        match option.split_once('=').unwrap_or((option, "")) {
+            (name @ "secure", value) => is_tls |= switch(name, value)?,
+            (name @ "skip_verify", value) => endpoint.skip_verify = switch(name, value)?,
             // Time to connect is 5 s here, and bodies are compressed in any case.
             ("dial_timeout" | "compress" | "read_timeout", _) => {}
             (name, _) => endpoint.warnings.push(format!("its option {name} is for native clients and has no effect")),
@@ -55,8 +55,13 @@ pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {
     Ok(endpoint)
 }
 
-fn is_true(value: &str) -> bool {
-    super::quantities::boolean(value).unwrap_or(false)
+/// As ClickHouse's driver for Go reads it: an option without a value is on, and what is neither true nor false is an
+/// error. To take it for false would send passwords in clear text where somebody wrote `secure=yes`.
+fn switch(name: &str, value: &str) -> Result<bool, String> {
+    if value.is_empty() {
+        return Ok(true);
+    }
+    super::quantities::boolean(value).map_err(|wrong| format!("its option {name}: {wrong}"))
 }
 
 fn address(host: &str, is_native: bool, is_tls: bool) -> Result<String, String> {
@@ -98,6 +103,10 @@ mod tests {
             ("tcp://ch:9440", "https://ch:8443"),
             ("tcp://ch:9440?secure=true", "https://ch:8443"),
             ("tcp://ch:9000?secure=true", "https://ch:8443"),
+            ("tcp://ch:9000?secure=1", "https://ch:8443"),
+            ("tcp://ch:9000?secure=", "https://ch:8443"),
+            ("tcp://ch:9000?secure", "https://ch:8443"),
+            ("tcp://ch:9000?secure=false", "http://ch:8123"),
             ("tcps://ch", "https://ch:8443"),
             ("tls://ch:9440", "https://ch:8443"),
             ("http://ch", "http://ch:8123"),
@@ -121,6 +130,8 @@ mod tests {
             ("tcp://ch:9100", "CLICKSTACK_CLICKHOUSE_HTTP_ENDPOINT"),
             ("ftp://ch", "tcps"),
             ("tcp://", "host"),
+            ("tcp://ch:9000?secure=yes", "secure: \"yes\" is neither true nor false"),
+            ("tcp://ch:9440?skip_verify=on", "skip_verify: \"on\" is neither true nor false"),
             ("tcp://me:hunter2@ch:9000", "CLICKHOUSE_PASSWORD"),
         ] {
             let told = endpoint(text).unwrap_err();

@@ -6,13 +6,16 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    config::{ClickHouse, ClientTls, CollectorConfig, Oidc, Opamp, Retention, opamp_endpoint_problem},
+    config::{
+        ClickHouse, ClientTls, CollectorConfig, FluentForward, Oidc, Opamp, Retention, opamp_endpoint_problem,
+    },
     problem::Problem,
     quantity,
 };
 
 use super::{
     endpoint::endpoint,
+    otel_config::{LARGEST_ROWS, LONGEST_AGE},
     quantities::{boolean, duration, number},
 };
 use crate::insert::{Login, Secret};
@@ -232,25 +235,23 @@ impl Reader<'_> {
 
     /// The batch processor's variables. A sender waits for its block here, so blocks are not as old as batches may be.
     fn blocks(&mut self, config: &mut CollectorConfig) {
-        const LARGEST: u64 = 1_000_000;
-        let oldest = quantity::Duration::seconds(5);
         let size = "HYPERDX_OTEL_BATCH_SEND_BATCH_SIZE";
         let largest = "HYPERDX_OTEL_BATCH_SEND_BATCH_MAX_SIZE";
         for name in [size, largest] {
             // 0 is "no such limit" for both.
             let Some(rows) = self.read(name, number).filter(|rows| *rows > 0) else { continue };
-            if rows > LARGEST {
+            if rows > LARGEST_ROWS {
                 self.warn(name, "a block has 1000000 rows at most; that many are used");
             }
-            let rows = rows.min(LARGEST) as u32;
+            let rows = rows.min(LARGEST_ROWS) as u32;
             config.blocks.max_rows = if name == size { rows } else { rows.min(config.blocks.max_rows) };
         }
         let name = "HYPERDX_OTEL_BATCH_TIMEOUT";
         if let Some(time) = self.read(name, duration).map(quantity::Duration) {
-            if time > oldest {
+            if time > LONGEST_AGE {
                 self.warn(name, "senders wait for the block, so it is 5s old at most; 5s is used");
             }
-            config.blocks.max_age = time.clamp(quantity::Duration::milliseconds(1), oldest);
+            config.blocks.max_age = time.clamp(quantity::Duration::milliseconds(1), LONGEST_AGE);
         }
     }
 
@@ -258,6 +259,8 @@ impl Reader<'_> {
     fn senders(&mut self, config: &mut CollectorConfig) {
         if let Some(server) = self.text(OPAMP).map(str::to_owned) {
             config.receivers.otlp.auth.opamp = self.opamp(server);
+            // In this mode the existing collector takes Fluent's protocol too.
+            config.receivers.fluent_forward = Some(FluentForward::default());
             for name in ["OIDC_ISSUER_URL", "OIDC_AUDIENCE", "OTLP_AUTH_TOKEN"] {
                 if self.text(name).is_some() {
                     self.warn(name, "no effect beside OPAMP_SERVER_URL: that server says who may send");

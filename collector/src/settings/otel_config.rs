@@ -1,12 +1,25 @@
 //! `CUSTOM_OTELCOL_CONFIG_FILE`: the part of an OpenTelemetry Collector's configuration that has a meaning here.
 //!
-//! Comes in: its text and a gateway's configuration. Goes out: that configuration, changed; or every key that would
-//! be lost, by its path. Must not pass over what it does not understand: somebody relies on it.
+//! Comes in: its text, the variables it names and a gateway's configuration. Goes out: that configuration, changed, and
+//! warnings; or every key that would be lost, by its path. Must not pass over what it does not understand: somebody
+//! relies on it.
 
-use crds::{config::CollectorConfig, problem::Problem, quantity};
+use crds::{
+    config::{ClickHouse, CollectorConfig, Receivers, Retention},
+    problem::Problem,
+    quantity,
+};
 use serde_json::Value;
 
-use super::quantities::duration;
+use super::{Variables, quantities::duration};
+
+mod expand;
+mod pipelines;
+mod receivers;
+
+use expand::{Flat, Leaf};
+use pipelines::Used;
+use receivers::SyslogAddresses;
 
 /// What the file says beyond the configuration.
 #[derive(Debug, Default, Eq, PartialEq)]
@@ -14,6 +27,7 @@ pub(super) struct Extras {
     pub(super) log_level: Option<String>,
     /// Share of the memory that is this process's limit, in hundredths.
     pub(super) memory_percent: Option<u64>,
+    pub(super) warnings: Vec<String>,
 }
 
 /// Keys that are taken and change nothing, because what they ask for is so or has no counterpart to harm.
@@ -28,173 +42,209 @@ const WITHOUT_EFFECT: &[&str] = &[
     "exporters.clickhouse.retry_on_failure.max_interval",
 ];
 
+const UNKNOWN: &str = "is not supported by this collector, and would be lost; remove it";
+
+/// What is said of ClickHouse beside the file, and may stand in it as well.
+const BESIDE: &[(&str, &str)] = &[
+    ("exporters.clickhouse.endpoint", "CLICKHOUSE_ENDPOINT"),
+    ("exporters.clickhouse.username", "CLICKHOUSE_USER"),
+    ("exporters.clickhouse.password", "CLICKHOUSE_PASSWORD"),
+];
+
 /// The longest a block is tried: as long as a receiver waits for its outcome.
 const LONGEST_TRY: quantity::Duration = quantity::Duration::seconds(60);
 
+/// A sender waits for its block, and SDKs give up after 10 s.
+pub(super) const LONGEST_AGE: quantity::Duration = quantity::Duration::seconds(5);
+
+/// The largest block: from 100,000 rows on ClickHouse's cost a row no longer falls.
+pub(super) const LARGEST_ROWS: u64 = 1_000_000;
+
 /// Lays the file over the configuration.
-pub(super) fn overlay(text: &str, config: &mut CollectorConfig) -> Result<Extras, Vec<Problem>> {
+pub(super) fn overlay(text: &str, variables: &Variables, config: &mut CollectorConfig) -> Result<Extras, Vec<Problem>> {
     let unreadable = |message: String| vec![Problem::new("CUSTOM_OTELCOL_CONFIG_FILE", message)];
     let document: Value = serde_saphyr::from_str(text).map_err(|error| unreadable(format!("is not YAML: {error}")))?;
-    let mut leaves = Vec::new();
-    flatten("", &document, &mut leaves);
-    let (mut extras, mut problems) = (Extras::default(), Vec::new());
-    for (path, value) in leaves {
-        // The names ClickStack gives its own components.
-        let plain = path.replace("otlp/hyperdx", "otlp");
-        let taken =
-            if WITHOUT_EFFECT.contains(&plain.as_str()) { Ok(()) } else { take(&plain, value, config, &mut extras) };
+    let Flat { mut leaves, warnings, mut problems } = Flat::of(&document, variables);
+    let used = Used::of(&mut leaves, config.receivers.fluent_forward.is_some(), &mut problems);
+    let mut overlay = Overlay { variables, leaves: &leaves, extras: Extras { warnings, ..Extras::default() } };
+    let Receivers { fluent_forward, syslog, .. } = &mut config.receivers;
+    *fluent_forward = used.fluent.as_ref().map(|_| fluent_forward.take().unwrap_or_default());
+    *syslog = used.syslog.as_ref().map(|_| syslog.take().unwrap_or_default());
+    let mut addresses = SyslogAddresses::default();
+    for (path, leaf) in &leaves {
+        let taken = match used.plain(path) {
+            Err(why) => {
+                overlay.extras.warnings.push(format!("{path}: {why}"));
+                Ok(())
+            }
+            Ok(plain) => match plain.strip_prefix("receivers.") {
+                Some(key) if !is_limit(key) && !WITHOUT_EFFECT.contains(&plain.as_str()) => {
+                    receivers::take(key, leaf, &mut config.receivers, &mut addresses)
+                }
+                _ => overlay.take(&plain, leaf, config),
+            },
+        };
         problems.extend(taken.err().map(|message| Problem::new(path, message)));
     }
+    let mut extras = overlay.extras;
+    extras.warnings.extend(used.warnings.into_iter().chain(addresses.warning()));
     if problems.is_empty() { Ok(extras) } else { Err(problems) }
 }
 
-/// Every value that is no map, with its path; an empty map asks for nothing.
-fn flatten<'a>(path: &str, value: &'a Value, leaves: &mut Vec<(String, &'a Value)>) {
-    match value {
-        Value::Object(map) => {
-            for (key, value) in map {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                flatten(&path, value, leaves);
+/// Limits of a receiver are limits of the collector.
+fn is_limit(key: &str) -> bool {
+    ["otlp.protocols.grpc.max_recv_msg_size_mib", "otlp.protocols.http.max_request_body_size"].contains(&key)
+}
+
+struct Overlay<'a> {
+    variables: &'a Variables,
+    leaves: &'a [(String, Leaf)],
+    extras: Extras,
+}
+
+impl Overlay<'_> {
+    fn warn(&mut self, path: &str, what: &str) {
+        self.extras.warnings.push(format!("{path}: {what}"));
+    }
+
+    fn take(&mut self, path: &str, leaf: &Leaf, config: &mut CollectorConfig) -> Result<(), String> {
+        if WITHOUT_EFFECT.contains(&path) {
+            return Ok(());
+        }
+        match path {
+            "processors.batch.send_batch_size" => {
+                config.blocks.max_rows = self.rows(path, leaf)?.unwrap_or(config.blocks.max_rows);
             }
+            "processors.batch.send_batch_max_size" => {
+                let most = self.rows(path, leaf)?.unwrap_or(config.blocks.max_rows);
+                config.blocks.max_rows = most.min(config.blocks.max_rows);
+            }
+            "processors.batch.timeout" => {
+                let age = time(leaf)?;
+                if age > LONGEST_AGE {
+                    self.warn(path, "senders wait for the block, so it is 5s old at most; 5s is used");
+                }
+                config.blocks.max_age = age.clamp(quantity::Duration::milliseconds(1), LONGEST_AGE);
+            }
+            // It limits the process; the budget is the part of it that requests get. 0 says nothing, as there.
+            "processors.memory_limiter.limit_mib" => {
+                let limit = Some(whole(leaf)?).filter(|limit| *limit > 0);
+                let budget = limit.map(|limit| quantity::ByteSize((limit << 20) / 5 * 2));
+                config.limits.memory_budget = budget.or(config.limits.memory_budget);
+            }
+            "processors.memory_limiter.limit_percentage" => {
+                let percent = whole(leaf)?;
+                if percent > 100 {
+                    return Err("is more than 100; write a share of the memory in hundredths".to_owned());
+                }
+                self.extras.memory_percent = (percent > 0).then_some(percent);
+            }
+            "receivers.otlp.protocols.grpc.max_recv_msg_size_mib" => {
+                config.limits.request_bytes = Some(quantity::ByteSize::mebibytes(whole(leaf)?));
+            }
+            "receivers.otlp.protocols.http.max_request_body_size" => {
+                config.limits.request_bytes = Some(quantity::ByteSize(whole(leaf)?));
+            }
+            "extensions.health_check.endpoint" => config.admin.health = address(leaf)?,
+            "service.telemetry.metrics.address" => config.admin.metrics = address(leaf)?,
+            "service.telemetry.logs.level" => self.extras.log_level = Some(text(leaf)?.to_lowercase()),
+            "service.extensions" => extensions(leaf)?,
+            _ => match (&mut config.clickhouse, path.strip_prefix("exporters.")) {
+                (Some(clickhouse), Some(key)) => self.exporter(path, key, leaf, clickhouse)?,
+                _ => return Err(UNKNOWN.to_owned()),
+            },
         }
-        Value::Null => {}
-        leaf => leaves.push((path.to_owned(), leaf)),
+        Ok(())
+    }
+
+    fn exporter(&mut self, path: &str, key: &str, leaf: &Leaf, clickhouse: &mut ClickHouse) -> Result<(), String> {
+        if let Some((_, variable)) = BESIDE.iter().find(|(beside, _)| *beside == path) {
+            let is_said = self.variables.get(*variable).map(String::as_str) == leaf.text();
+            let elsewhere =
+                || format!("is not taken from this file; set {variable}, and remove it or write ${{env:{variable}}}");
+            return is_said.then_some(()).ok_or_else(elsewhere);
+        }
+        match key {
+            "clickhouse.database" => clickhouse.database = text(leaf)?.to_owned(),
+            "clickhouse.ttl" => {
+                let (ttl, sessions) = (time(leaf)?, clickhouse.retention.sessions);
+                clickhouse.retention = Retention { sessions, ..Retention::of(ttl) };
+            }
+            "clickhouse/rrweb.ttl" => clickhouse.retention.sessions = time(leaf)?,
+            "clickhouse.timeout" => clickhouse.timeout = time(leaf)?,
+            // There it is about tables of another form, and false by default; those of ClickStack are made in any case,
+            // before the collector starts. They are made here.
+            "clickhouse.create_schema" => match leaf.value.as_bool() {
+                Some(true) => {
+                    self.warn(path, "absent tables are made as ClickStack's; tables of another form are used")
+                }
+                Some(false) => {}
+                None => return Err("is neither true nor false".to_owned()),
+            },
+            "clickhouse.retry_on_failure.max_elapsed_time" => {
+                let longest = time(leaf)?;
+                // 0 is "for ever".
+                if longest > LONGEST_TRY || longest.0.is_zero() {
+                    self.warn(path, "a block is tried for 60s at most, then its senders send again; 60s is used");
+                }
+                clickhouse.retry_for = if longest.0.is_zero() { LONGEST_TRY } else { longest.min(LONGEST_TRY) };
+            }
+            "clickhouse.async_insert" if leaf.value == Value::Bool(false) => {}
+            "clickhouse.retry_on_failure.enabled" if leaf.value == Value::Bool(true) => {}
+            "clickhouse.logs_table_name" if leaf.text() == Some("otel_logs") => {}
+            "clickhouse.traces_table_name" if leaf.text() == Some("otel_traces") => {}
+            "clickhouse/rrweb.logs_table_name" if leaf.text() == Some("hyperdx_sessions") => {}
+            _ => return self.same_for_replays(key, leaf),
+        }
+        Ok(())
+    }
+
+    /// Both exporters are one here.
+    fn same_for_replays(&self, key: &str, leaf: &Leaf) -> Result<(), String> {
+        let Some(key) = key.strip_prefix("clickhouse/rrweb.") else { return Err(UNKNOWN.to_owned()) };
+        let path = format!("exporters.clickhouse.{key}");
+        if self.leaves.contains(&(path.clone(), leaf.clone())) {
+            return Ok(());
+        }
+        Err(format!("is another than {path}, and one exporter writes all tables here; give both the same value"))
+    }
+
+    /// 0 is "no limit".
+    fn rows(&mut self, path: &str, leaf: &Leaf) -> Result<Option<u32>, String> {
+        let rows = whole(leaf)?;
+        if rows > LARGEST_ROWS {
+            self.warn(path, "a block has 1000000 rows at most; that many are used");
+        }
+        Ok((rows > 0).then(|| rows.min(LARGEST_ROWS) as u32))
     }
 }
 
-fn take(path: &str, value: &Value, config: &mut CollectorConfig, extras: &mut Extras) -> Result<(), String> {
-    let mut clickhouse = config.clickhouse.as_mut();
-    let otlp = &mut config.receivers.otlp;
-    match (path, &mut clickhouse) {
-        ("processors.batch.send_batch_size", _) => {
-            config.blocks.max_rows = rows(value)?.unwrap_or(config.blocks.max_rows);
-        }
-        ("processors.batch.send_batch_max_size", _) => {
-            config.blocks.max_rows =
-                rows(value)?.map_or(config.blocks.max_rows, |most| most.min(config.blocks.max_rows));
-        }
-        ("processors.batch.timeout", _) => {
-            config.blocks.max_age =
-                time(value)?.clamp(quantity::Duration::milliseconds(1), quantity::Duration::seconds(5));
-        }
-        // It limits the process; the budget is the part of it that requests get.
-        ("processors.memory_limiter.limit_mib", _) => {
-            config.limits.memory_budget = Some(quantity::ByteSize((whole(value)? << 20) / 5 * 2));
-        }
-        ("processors.memory_limiter.limit_percentage", _) => extras.memory_percent = Some(whole(value)?.clamp(1, 100)),
-        ("receivers.otlp.protocols.grpc.endpoint", _) => otlp.grpc = address(value)?,
-        ("receivers.otlp.protocols.http.endpoint", _) => otlp.http = address(value)?,
-        ("receivers.otlp.protocols.grpc.max_recv_msg_size_mib", _) => {
-            config.limits.request_bytes = Some(quantity::ByteSize::mebibytes(whole(value)?));
-        }
-        ("receivers.otlp.protocols.http.max_request_body_size", _) => {
-            config.limits.request_bytes = Some(quantity::ByteSize(whole(value)?));
-        }
-        ("extensions.health_check.endpoint", _) => config.admin.health = address(value)?,
-        ("service.telemetry.metrics.address", _) => config.admin.metrics = address(value)?,
-        ("service.telemetry.logs.level", _) => extras.log_level = Some(text(value)?.to_lowercase()),
-        ("exporters.clickhouse.database", Some(clickhouse)) => clickhouse.database = text(value)?.to_owned(),
-        ("exporters.clickhouse.ttl", Some(clickhouse)) => {
-            let (ttl, sessions) = (time(value)?, clickhouse.retention.sessions);
-            clickhouse.retention = crds::config::Retention { sessions, ..crds::config::Retention::of(ttl) };
-        }
-        ("exporters.clickhouse/rrweb.ttl", Some(clickhouse)) => clickhouse.retention.sessions = time(value)?,
-        ("exporters.clickhouse.timeout", Some(clickhouse)) => clickhouse.timeout = time(value)?,
-        ("exporters.clickhouse.create_schema", Some(clickhouse)) => {
-            clickhouse.schema.manage = value.as_bool().ok_or("is neither true nor false")?;
-        }
-        ("exporters.clickhouse.retry_on_failure.max_elapsed_time", Some(clickhouse)) => {
-            clickhouse.retry_for = time(value)?.min(LONGEST_TRY);
-        }
-        ("exporters.clickhouse.async_insert", _) if value == &Value::Bool(false) => {}
-        ("exporters.clickhouse.retry_on_failure.enabled", _) if value == &Value::Bool(true) => {}
-        _ => return Err("is not supported by this collector, and would be lost; remove it".to_owned()),
+/// What is there is there in any case.
+fn extensions(leaf: &Leaf) -> Result<(), String> {
+    const KNOWN: [&str; 3] = ["health_check", "bearertokenauth/hyperdx", "oidc/hyperdx"];
+    let Value::Array(names) = &leaf.value else { return Err("is not a list of names".to_owned()) };
+    match names.iter().find(|name| !name.as_str().is_some_and(|name| KNOWN.contains(&name))) {
+        Some(name) => Err(format!("{name} is not here; only {} are, remove it", KNOWN.join(", "))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
-fn text(value: &Value) -> Result<&str, String> {
-    value.as_str().ok_or_else(|| "is not a text".to_owned())
+fn text(leaf: &Leaf) -> Result<&str, String> {
+    leaf.text().ok_or_else(|| "is not a text".to_owned())
 }
 
-fn whole(value: &Value) -> Result<u64, String> {
-    value.as_u64().filter(|number| *number < 1 << 40).ok_or_else(|| "is not a whole number".to_owned())
+fn whole(leaf: &Leaf) -> Result<u64, String> {
+    leaf.value.as_u64().filter(|number| *number < 1 << 40).ok_or_else(|| "is not a whole number".to_owned())
 }
 
-/// 0 is "no limit".
-fn rows(value: &Value) -> Result<Option<u32>, String> {
-    let rows = whole(value)?;
-    Ok((rows > 0).then(|| rows.min(1_000_000) as u32))
+fn time(leaf: &Leaf) -> Result<quantity::Duration, String> {
+    duration(text(leaf)?).map(quantity::Duration)
 }
 
-fn time(value: &Value) -> Result<quantity::Duration, String> {
-    duration(text(value)?).map(quantity::Duration)
-}
-
-fn address(value: &Value) -> Result<std::net::SocketAddr, String> {
+fn address(leaf: &Leaf) -> Result<std::net::SocketAddr, String> {
     let wrong = |_| "is not an address and a port, such as 0.0.0.0:4317".to_owned();
-    text(value)?.replace("localhost:", "127.0.0.1:").parse().map_err(wrong)
+    text(leaf)?.replace("localhost:", "127.0.0.1:").parse().map_err(wrong)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn gateway() -> CollectorConfig {
-        CollectorConfig::gateway(crds::config::ClickHouse::at("http://ch:8123"))
-    }
-
-    #[test]
-    fn the_supported_part_changes_the_configuration() {
-        let text = "
-processors:
-  batch: {send_batch_size: 50000, send_batch_max_size: 0, timeout: 2s}
-  memory_limiter: {limit_mib: 1000, limit_percentage: 50, check_interval: 1s}
-receivers:
-  otlp/hyperdx:
-    protocols:
-      grpc: {endpoint: '0.0.0.0:14317', max_recv_msg_size_mib: 16}
-      http: {endpoint: 'localhost:14318', include_metadata: true}
-exporters:
-  clickhouse: {ttl: 48h, timeout: 10s, async_insert: false, retry_on_failure: {enabled: true, max_elapsed_time: 300s}}
-  clickhouse/rrweb: {ttl: 24h}
-extensions: {health_check: {endpoint: '0.0.0.0:13134'}}
-service: {telemetry: {logs: {level: DEBUG}, metrics: {address: '0.0.0.0:18888'}}}
-";
-        let mut config = gateway();
-        let extras = overlay(text, &mut config).unwrap();
-        assert_eq!(extras, Extras { log_level: Some("debug".into()), memory_percent: Some(50) });
-        assert_eq!(config.problems(), []);
-        assert_eq!((config.blocks.max_rows, config.blocks.max_age.to_string().as_str()), (50_000, "2s"));
-        assert_eq!(config.limits.memory_budget, Some(quantity::ByteSize(419_430_400)));
-        assert_eq!(config.limits.request_bytes, Some(quantity::ByteSize::mebibytes(16)));
-        assert_eq!((config.receivers.otlp.grpc.port(), config.receivers.otlp.http.port()), (14317, 14318));
-        assert_eq!((config.admin.health.port(), config.admin.metrics.port()), (13134, 18888));
-        let clickhouse = config.clickhouse.unwrap();
-        assert_eq!(clickhouse.retry_for, LONGEST_TRY);
-        let kept = clickhouse.retention;
-        assert_eq!((kept.logs.to_string(), kept.sessions.to_string()), ("2d".into(), "1d".into()));
-    }
-
-    #[test]
-    fn every_key_that_would_be_lost_is_named() {
-        let text = "
-receivers: {hostmetrics: {scrapers: {cpu: {}}, collection_interval: 30s}}
-processors: {batch: {timeout: soon}, attributes/x: {actions: [{key: a, action: delete}]}}
-service: {pipelines: {traces: {processors: [batch]}}}
-";
-        let problems = overlay(text, &mut gateway()).unwrap_err();
-        let fields: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
-        assert_eq!(
-            fields,
-            [
-                "processors.attributes/x.actions",
-                "processors.batch.timeout",
-                "receivers.hostmetrics.collection_interval",
-                "service.pipelines.traces.processors",
-            ]
-        );
-        assert!(overlay("a: [", &mut gateway()).is_err());
-        assert_eq!(overlay("", &mut gateway()), Ok(Extras::default()));
-    }
-}
+mod tests;

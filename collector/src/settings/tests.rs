@@ -8,7 +8,7 @@ const HERE: (&str, &str) = ("CLICKHOUSE_ENDPOINT", "tcp://ch:9000");
 
 #[test]
 fn the_variables_alone_make_a_gateway_with_every_port_of_the_existing_image() {
-    let settings = Settings::load(None, &variables(&[HERE])).unwrap();
+    let settings = Settings::load(&[], &variables(&[HERE])).unwrap();
     let (otlp, admin) = (&settings.config.receivers.otlp, &settings.config.admin);
     let ports = [otlp.grpc, otlp.http, admin.metrics, admin.health].map(|address| address.port());
     assert_eq!(ports, [4317, 4318, 8888, 13133]);
@@ -16,15 +16,41 @@ fn the_variables_alone_make_a_gateway_with_every_port_of_the_existing_image() {
 }
 
 #[test]
-fn a_file_of_another_collector_or_none_gives_way_to_the_variables() {
-    for path in [Path::new("/nowhere/relay.yaml"), Path::new("/nowhere/else.yaml")] {
-        let settings = Settings::load(Some(path), &variables(&[HERE])).unwrap();
-        assert_eq!(settings.warnings.len(), 1);
-        let nothing = Settings::load(Some(path), &variables(&[])).unwrap_err();
-        assert!(matches!(nothing, SettingsError::Nothing(_)));
+fn files_of_another_collector_or_none_give_way_to_the_variables() {
+    let dir = tempfile::tempdir().unwrap();
+    let relay = dir.path().join("relay.yaml");
+    fs::write(&relay, "receivers:\n  otlp: {}\nservice:\n  pipelines: {}\n").unwrap();
+    let nowhere = PathBuf::from("/nowhere/relay.yaml");
+    for (files, warnings) in [
+        (vec![nowhere.clone()], 1),
+        (vec![relay.clone()], 1),
+        (vec![nowhere, relay], 2),
+        (vec!["yaml:receivers::otlp:".into(), "env:RELAY".into()], 2),
+    ] {
+        let settings = Settings::load(&files, &variables(&[HERE])).unwrap();
+        assert_eq!(settings.warnings.len(), warnings, "{files:?}");
+        let nothing = Settings::load(&files, &variables(&[])).unwrap_err().to_string();
+        assert!(
+            nothing.contains(&files[0].display().to_string()) && nothing.contains("CLICKHOUSE_ENDPOINT"),
+            "{nothing}"
+        );
     }
-    assert!(is_foreign("receivers:\n  otlp: {}\nservice:\n  pipelines: {}\n"));
     assert!(!is_foreign("role: gateway\nclickhouse:\n  endpoint: http://c\n"));
+}
+
+#[test]
+fn of_several_files_one_is_this_collectors() {
+    let dir = tempfile::tempdir().unwrap();
+    let [own, other] = ["own.yaml", "other.yaml"].map(|name| dir.path().join(name));
+    for file in [&own, &other] {
+        fs::write(file, "role: gateway\nclickhouse: {endpoint: 'http://other:8123'}\n").unwrap();
+    }
+    let named = PathBuf::from(format!("file:{}", own.display()));
+    let settings = Settings::load(&["/nowhere".into(), named], &variables(&[])).unwrap();
+    assert_eq!(settings.config.clickhouse.unwrap().endpoint.as_deref(), Some("http://other:8123"));
+    assert_eq!(settings.warnings, ["/nowhere is not there"]);
+    let told = Settings::load(&[own, other], &variables(&[])).unwrap_err().to_string();
+    assert!(told.contains("other.yaml") && told.contains("name one of them"), "{told}");
 }
 
 #[test]

@@ -43,6 +43,8 @@ fn every_variable_reaches_its_value() {
         ("HYPERDX_OTEL_BATCH_TIMEOUT", "0s", "/blocks/maxAge", "1ms"),
         ("ENABLE_PROMQL", "true", "/clickhouse/schema/promql", "true"),
         ("ENABLE_PROMQL", "", "/clickhouse/schema/promql", "false"),
+        ("OPAMP_SERVER_URL", "http://app:4320", "/receivers/fluentForward/address", "0.0.0.0:24225"),
+        ("OPAMP_SERVER_URL", "", "/receivers/fluentForward", ""),
         ("SOMETHING_ELSE", "x", "/receivers/otlp/grpc", "0.0.0.0:4317"),
         ("HYPERDX_OTEL_EXPORTER_OF_TOMORROW", "x", "/admin/health", "0.0.0.0:13133"),
     ] {

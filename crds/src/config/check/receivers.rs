@@ -34,7 +34,8 @@ fn unused(field: &str, role: Role, found: &mut Vec<Problem>) {
     }
 }
 
-/// Where senders have to show who they are, there is no second door without a lock.
+/// Where senders have to show who they are, there is no second door without a lock. An OpAMP server is HyperDX, whose own
+/// collectors have this door, and senders behind it.
 fn fluent_forward(fluent: &FluentForward, otlp: &Otlp, found: &mut Vec<Problem>) {
     taken("receivers.fluentForward.address", fluent.address, otlp, found);
     if let Some(file) = &fluent.shared_key_file {
@@ -45,7 +46,7 @@ fn fluent_forward(fluent: &FluentForward, otlp: &Otlp, found: &mut Vec<Problem>)
     }
     let is_open =
         fluent.shared_key_file.is_none() && fluent.tls.as_ref().is_none_or(|tls| tls.client_ca_file.is_none());
-    if is_open && otlp.auth != Auth::default() {
+    if is_open && (Auth { opamp: None, ..otlp.auth.clone() }) != Auth::default() {
         let message = "is missing, and senders of OTLP have to show who they are; name a key, or ask for client \
                        certificates";
         found.push(Problem::new("receivers.fluentForward.sharedKeyFile", message));
