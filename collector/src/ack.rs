@@ -8,7 +8,7 @@ use std::{
     borrow::Cow,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -68,14 +68,18 @@ pub struct Ack {
 
 /// The receiver's end.
 #[derive(Debug)]
-pub struct Answer(oneshot::Receiver<Outcome>);
+pub struct Answer(oneshot::Receiver<Told>);
+
+/// An outcome, and how many records it is about where somebody has counted them.
+type Told = (Outcome, u64);
 
 /// Answers when the last part is gone: then, and only then, is everything known.
 #[derive(Debug)]
 struct Shared {
     outcome: Mutex<Option<Outcome>>,
-    reply: Mutex<Option<oneshot::Sender<Outcome>>>,
+    reply: Mutex<Option<oneshot::Sender<Told>>>,
     has_stored: AtomicBool,
+    records: AtomicU64,
     /// Held until the answer: bytes are in flight for as long as somebody may still need them.
     _permit: Option<Permit>,
 }
@@ -98,11 +102,12 @@ impl Ack {
         Self::of(None, None)
     }
 
-    fn of(reply: Option<oneshot::Sender<Outcome>>, permit: Option<Permit>) -> Self {
+    fn of(reply: Option<oneshot::Sender<Told>>, permit: Option<Permit>) -> Self {
         let shared = Shared {
             outcome: Mutex::default(),
             reply: Mutex::new(reply),
             has_stored: AtomicBool::new(false),
+            records: AtomicU64::new(0),
             _permit: permit,
         };
         Self { shared: Arc::new(shared), is_settled: false }
@@ -112,6 +117,11 @@ impl Ack {
     #[must_use]
     pub fn part(&self) -> Self {
         Self { shared: Arc::clone(&self.shared), is_settled: false }
+    }
+
+    /// The delivery turns out to have so many records.
+    pub fn count(&self, records: u64) {
+        self.shared.records.store(records, Ordering::Relaxed);
     }
 
     /// Whether somebody hears the answer.
@@ -177,14 +187,19 @@ impl Drop for Shared {
         let reply = self.reply.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(reply) = reply {
             // A receiver that no longer waits has hung up on its sender, who sends again.
-            let _ = reply.send(outcome.unwrap_or(Outcome::retry()));
+            let _ = reply.send((outcome.unwrap_or(Outcome::retry()), *self.records.get_mut()));
         }
     }
 }
 
 impl Answer {
     pub async fn outcome(self) -> Outcome {
-        self.0.await.unwrap_or(Outcome::retry())
+        self.told().await.0
+    }
+
+    /// The outcome, and the number of records: 0 where nobody has opened the delivery.
+    pub async fn told(self) -> (Outcome, u64) {
+        self.0.await.unwrap_or((Outcome::retry(), 0))
     }
 }
 

@@ -78,7 +78,7 @@ impl Health {
     }
 
     /// Answers a probe. `/` is what the existing collector's health check answers on.
-    pub async fn answer(self, request: Request<Incoming>) -> Response<Answer> {
+    pub async fn answer<B>(self, request: Request<B>) -> Response<Answer> {
         let trouble = match (request.uri().path(), &self.way) {
             ("/" | "/live", _) => self.dead(),
             ("/ready", _) => self.dead().or_else(|| self.unready()),
@@ -169,4 +169,31 @@ fn respond(status: StatusCode, content_type: &'static str, body: String) -> Resp
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a probe is answered when the line has last moved so many seconds ago.
+    async fn probed(path: &str, seconds: u64) -> (StatusCode, String) {
+        let since = Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
+        let line = Some(Arc::new(Progress::new(since)));
+        let stopping = watch::channel(false).1;
+        let health = Health { destination: None, way: None, line, doubt: None, stopping };
+        let answer = health.answer(Request::get(path).body(()).unwrap()).await;
+        let (parts, body) = answer.into_parts();
+        (parts.status, String::from_utf8_lossy(&body.collect().await.unwrap().to_bytes()).into_owned())
+    }
+
+    #[tokio::test]
+    async fn a_line_that_stands_still_fails_every_probe_and_says_for_how_long() {
+        for path in ["/", "/live", "/ready"] {
+            assert_eq!(probed(path, 1).await.0, StatusCode::OK, "{path}");
+            let (status, told) = probed(path, 90).await;
+            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+            assert!(told.contains("no progress for 90 s"), "{path}: {told}");
+        }
+        assert_eq!(probed("/metrics", 90).await.0, StatusCode::NOT_FOUND);
+    }
 }

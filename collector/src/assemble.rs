@@ -20,7 +20,7 @@ use crate::{
     budget::Budget,
     delivery::{Delivery, Next, Source},
     making::{Fate, Making, Seq},
-    metrics::Pipeline,
+    metrics::{Pipeline, Trigger},
     table::{Block, Layouts},
 };
 
@@ -66,6 +66,7 @@ pub struct Assembler {
     /// Whether the open blocks are made of kept deliveries. A block is of one kind: only of kept ones can it be made
     /// again.
     has_kept: bool,
+    reads_numeric_levels: bool,
     layouts: watch::Receiver<Layouts>,
     metrics: Arc<Pipeline>,
 }
@@ -73,7 +74,16 @@ pub struct Assembler {
 impl Assembler {
     /// Blocks are made for the columns that `layouts` says the tables have.
     pub fn new(limits: Limits, layouts: watch::Receiver<Layouts>, metrics: Arc<Pipeline>) -> Self {
-        let mut assembler = Self { limits, tables: Tables::new(), has_kept: false, layouts, metrics };
+        let (tables, has_kept, reads_numeric_levels) = (Tables::new(false), false, false);
+        let mut assembler = Self { limits, tables, has_kept, reads_numeric_levels, layouts, metrics };
+        assembler.adopt_layouts(Instant::now());
+        assembler
+    }
+
+    /// The same, reading [numbers as levels](crate::transform::Transform::new) where that is wanted.
+    #[must_use]
+    pub fn reading_numeric_levels(self, reads_numeric_levels: bool) -> Self {
+        let mut assembler = Self { tables: Tables::new(reads_numeric_levels), reads_numeric_levels, ..self };
         assembler.adopt_layouts(Instant::now());
         assembler
     }
@@ -92,6 +102,7 @@ impl Assembler {
             Ok(Taken { records, rejected }) => {
                 self.metrics.accepted(signal, transport, records);
                 self.metrics.rejected(signal, transport, rejected);
+                ack.count(records);
                 self.tables.each(&mut |blocks| blocks.keep(&ack, kept));
                 // Unless it is kept, every block with rows of this delivery now holds a part of the duty.
                 ack.settle(Outcome::Delivered { rejected });
@@ -107,7 +118,9 @@ impl Assembler {
         }
         let Limits { rows, bytes, .. } = self.limits;
         let is_too_much = kept.is_some() && self.open_bytes() > self.limits.open;
-        sealed.extend(self.seal_where(now, &|open| is_too_much || open.rows >= rows || open.bytes >= bytes));
+        let full = self.seal_where(now, &|open| is_too_much || open.rows >= rows || open.bytes >= bytes);
+        self.metrics.triggered(Trigger::Size, full.len());
+        sealed.extend(full);
         sealed
     }
 
@@ -116,7 +129,7 @@ impl Assembler {
     pub fn again(&mut self, making: &Making, source: &mut dyn Source, now: Instant) -> Option<Block> {
         let (limits, nobody) = (self.limits, Ack::to_nobody());
         let layouts = self.layouts.borrow().clone();
-        let mut tables = Tables::new();
+        let mut tables = Tables::new(self.reads_numeric_levels);
         let mut sealed = Sealed { blocks: Vec::new(), now, metrics: &self.metrics };
         tables.each(&mut |blocks| blocks.adopt(&layouts, &mut sealed));
         let is_read = source.read(making, &mut |signal, body, is_refused| {
@@ -148,7 +161,9 @@ impl Assembler {
     /// The blocks whose time has come.
     pub fn due(&mut self, now: Instant) -> Vec<Block> {
         let limits = self.limits;
-        self.seal_where(now, &|open| now >= due(open, limits))
+        let due = self.seal_where(now, &|open| now >= due(open, limits));
+        self.metrics.triggered(Trigger::Time, due.len());
+        due
     }
 
     /// When [`Self::due`] will have something.
@@ -161,7 +176,9 @@ impl Assembler {
 
     /// Every open block, whatever its size: nothing more will come.
     pub fn finish(&mut self, now: Instant) -> Vec<Block> {
-        self.seal_where(now, &|_| true)
+        let all = self.seal_where(now, &|_| true);
+        self.metrics.triggered(Trigger::Time, all.len());
+        all
     }
 
     fn open_bytes(&mut self) -> usize {
@@ -188,6 +205,7 @@ impl Assembler {
         let layouts = self.layouts.borrow_and_update().clone();
         let mut sealed = Sealed { blocks: Vec::new(), now, metrics: &self.metrics };
         self.tables.each(&mut |blocks| blocks.adopt(&layouts, &mut sealed));
+        self.metrics.triggered(Trigger::Time, sealed.blocks.len());
         sealed.blocks
     }
 

@@ -82,6 +82,8 @@ struct Destination {
     table: &'static str,
 }
 
+const REFUSED: &str = "Records refused for good or told to come again; 1 for a request nobody has opened";
+
 const CLICKHOUSE: Exporter = Exporter { exporter: "clickhouse" };
 const BATCH: Processor = Processor { processor: "batch" };
 
@@ -116,6 +118,15 @@ impl<Labels: EncodeLabelSet + Clone + Eq + std::hash::Hash + Send + Sync + std::
     }
 }
 
+/// Why a block is closed, in the words of the OpenTelemetry Collector's batch processor.
+#[derive(Clone, Copy, Debug)]
+pub enum Trigger {
+    /// It is full.
+    Size,
+    /// Its time has come, for its age or because nothing more comes to it.
+    Time,
+}
+
 /// The counters of the line, shared by its stages.
 #[derive(Debug)]
 pub struct Pipeline {
@@ -133,6 +144,8 @@ pub struct Pipeline {
     open: OpenGauges,
     block_age: Histogram,
     block_rows: Family<Processor, Histogram>,
+    full: Family<Processor, Counter>,
+    timed: Family<Processor, Counter>,
     stored: Stored,
     errors: Family<Code, Counter>,
     repeated: Family<Destination, Counter>,
@@ -181,6 +194,8 @@ impl Pipeline {
             open: OpenGauges::default(),
             block_age: seconds(),
             block_rows: Family::new_with_constructor(|| Histogram::new(ROWS)),
+            full: Family::default(),
+            timed: Family::default(),
             stored: Stored::default(),
             errors: Family::default(),
             repeated: Family::default(),
@@ -200,7 +215,7 @@ impl Pipeline {
 
     fn register(&self, registry: &mut Registry) {
         self.accepted.register(registry, "otelcol_receiver_accepted", "Records decoded and taken");
-        self.refused.register(registry, "otelcol_receiver_refused", "Single records refused for good and told");
+        self.refused.register(registry, "otelcol_receiver_refused", REFUSED);
         self.sent.register(registry, "otelcol_exporter_sent", "Records stored");
         self.failed.register(
             registry,
@@ -214,6 +229,10 @@ impl Pipeline {
             self.queue_capacity.clone(),
         );
         registry.register("otelcol_processor_batch_batch_send_size", "Rows of a block", self.block_rows.clone());
+        let help = "Blocks closed because they were full";
+        registry.register("otelcol_processor_batch_batch_size_trigger_send", help, self.full.clone());
+        let help = "Blocks closed because their time had come";
+        registry.register("otelcol_processor_batch_timeout_trigger_send", help, self.timed.clone());
     }
 
     fn register_own(&self, own: &mut Registry) {
@@ -265,6 +284,12 @@ impl Pipeline {
         self.refused.of(signal).get_or_create(&receiver(transport)).inc_by(records);
     }
 
+    /// A request is refused whole, or told to come again. Nobody knows the records of one that was not opened: it counts
+    /// as one, so that what is turned away under load can be seen.
+    pub fn refused(&self, signal: Signal, transport: Transport, records: u64) {
+        self.rejected(signal, transport, records.max(1));
+    }
+
     /// A whole delivery is refused for what it holds; how many records it had is not known.
     pub fn malformed(&self, transport: Transport) {
         self.malformed.get_or_create(&receiver(transport)).inc();
@@ -299,6 +324,15 @@ impl Pipeline {
     /// A block is sealed, so long after its first row.
     pub fn sealed(&self, age: Duration) {
         self.block_age.observe(age.as_secs_f64());
+    }
+
+    /// So many blocks are closed for one reason.
+    pub fn triggered(&self, trigger: Trigger, blocks: usize) {
+        let family = match trigger {
+            Trigger::Size => &self.full,
+            Trigger::Time => &self.timed,
+        };
+        family.get_or_create(&BATCH).inc_by(blocks as u64);
     }
 
     /// The inserter can hold so many blocks.

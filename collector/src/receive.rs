@@ -191,10 +191,14 @@ impl Intake {
         // A line that is gone has dropped the delivery, and dropping it answers "retry".
         let wait = async {
             let _ = self.deliveries.send(delivery).await;
-            answer.outcome().await
+            answer.told().await
         };
-        let outcome = tokio::time::timeout(LONGEST_WAIT, wait).await.unwrap_or(Outcome::retry());
+        let told = tokio::time::timeout(LONGEST_WAIT, wait).await;
+        let (outcome, records) = told.unwrap_or((Outcome::retry(), 0));
         self.metrics.answered(signal, transport, &outcome, begin.elapsed());
+        if !matches!(outcome, Outcome::Delivered { .. }) {
+            self.metrics.refused(signal, transport, records);
+        }
         outcome
     }
 }

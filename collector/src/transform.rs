@@ -28,6 +28,7 @@ pub struct Transform {
     arena: Bump,
     merge: Merge,
     attributes: Vec<Attribute<'static>>,
+    reads_numeric_levels: bool,
 }
 
 /// Whether a record is a part of a session replay, which is stored elsewhere and as it is.
@@ -37,6 +38,11 @@ pub fn is_session(record: &LogRecord<'_>) -> bool {
 }
 
 impl Transform {
+    /// `reads_numeric_levels`: whether a number in place of a level is one. ClickStack's own collector does not read it.
+    pub fn new(reads_numeric_levels: bool) -> Self {
+        Self { reads_numeric_levels, ..Self::default() }
+    }
+
     /// Shows `store` what is stored of a record. Returns the bytes that were made for it.
     #[inline]
     pub fn log(&mut self, record: &LogRecord<'_>, store: impl FnOnce(&Stored<'_>)) -> usize {
@@ -52,7 +58,7 @@ impl Transform {
         } else {
             &record.attributes
         };
-        let (severity_text, severity_number) = severity::of(record, attributes, &self.arena);
+        let (severity_text, severity_number) = severity::of(record, attributes, self.reads_numeric_levels, &self.arena);
         store(&Stored { attributes, severity_text, severity_number });
         if merged.capacity() * size_of::<Attribute<'_>>() > LARGEST_ROOM {
             merged = Vec::new();

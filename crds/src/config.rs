@@ -56,6 +56,9 @@ pub struct CollectorConfig {
     /// What an agent adds of the cluster it runs in, and how collectors of the role `cluster` take turns. Absent: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubernetes: Option<Kubernetes>,
+    /// What is done to records besides what ClickStack's own collector does.
+    #[serde(default, skip_serializing_if = "Transform::is_usual")]
+    pub transform: Transform,
     #[serde(default)]
     pub blocks: Blocks,
     /// Where a gateway keeps deliveries until they are stored. Absent: nowhere, and senders wait for ClickHouse.
@@ -103,6 +106,17 @@ pub struct Forward {
     /// this process ended, waits for that gateway before another gets it, which may store it a second time.
     #[serde(default = "Forward::default_same_gateway_for")]
     pub same_gateway_for: Duration,
+}
+
+/// What a gateway that stores rows does to records.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "kubernetes", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Transform {
+    /// Read numbers as levels, as pino and bunyan write them (10 trace, 20 debug, 30 info, 40 warn, 50 error, 60 fatal),
+    /// for log records without a severity and without a level that is a text. ClickStack's own collector looks for a word
+    /// in the body instead.
+    pub numeric_levels: bool,
 }
 
 /// When an open block is closed and inserted: whichever comes first.
@@ -161,6 +175,7 @@ impl CollectorConfig {
             clickhouse: Some(clickhouse),
             forward: None,
             kubernetes: None,
+            transform: Transform::default(),
             blocks: Blocks::default(),
             spool: None,
             limits: Limits::default(),
@@ -224,6 +239,13 @@ impl Forward {
     /// holds up what was under way to it for as long, and nothing else.
     pub const fn default_same_gateway_for() -> Duration {
         Duration::seconds(60)
+    }
+}
+
+impl Transform {
+    /// What nobody has said is not written either.
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
     }
 }
 

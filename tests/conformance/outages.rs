@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use prost::Message;
 use tests::clickhouse::{ADMIN, ADMIN_PASSWORD, ClickHouse, Options, User};
 use tests::collector::Collector;
 use tests::http::Http;
@@ -166,9 +167,31 @@ async fn a_full_budget_is_answered_retry_and_never_grows() {
     engine.kill().unwrap();
     let (rows, sender) = (Rows::new("budget", 1), OtlpHttp::new(&gateway.http()));
     let requests: Vec<_> = (0..16).map(|turn| rows.request(turn * 1_000..turn * 1_000 + 1_000)).collect();
-    let answers = futures::future::join_all(requests.iter().map(|request| sender.send(request))).await;
+    // What is asked for does not fit, or nothing would be shown.
+    assert!(requests.iter().map(Message::encoded_len).sum::<usize>() > 2 << 20);
+    let is_done = std::cell::Cell::new(false);
+    let sending = async {
+        let answers = futures::future::join_all(requests.iter().map(|request| sender.send(request))).await;
+        is_done.set(true);
+        answers
+    };
+    let watching = async {
+        let mut most = 0.0_f64;
+        while !is_done.get() {
+            most = most.max(gateway.metric("clickstack_collector_budget_used_bytes").await.unwrap());
+            tokio::task::yield_now().await;
+        }
+        most
+    };
+    let (answers, most) = tokio::join!(sending, watching);
     assert!(answers.iter().all(|answer| matches!(answer, Answer::Retry { after: Some(_), .. })), "{answers:?}");
-    assert!(gateway.metric("clickstack_collector_budget_used_bytes").await.unwrap() <= 1_048_576.0);
+    assert!(most > 100_000.0 && most <= 1_048_576.0, "{most} bytes were held");
+    let turned_away = "clickstack_collector_turned_away_requests_total{transport=\"http\",reason=\"budget\"}";
+    let turned_away = gateway.metric(turned_away).await.unwrap();
+    assert!(turned_away > 0.0 && turned_away < 16.0, "{turned_away}");
+    // Those that were opened count as their records, those that were turned away as one each.
+    let refused = "otelcol_receiver_refused_log_records_total{receiver=\"otlp\",transport=\"http\"}";
+    assert_eq!(gateway.metric(refused).await.unwrap(), turned_away + (16.0 - turned_away) * 1_000.0);
 }
 
 #[tokio::test]

@@ -100,7 +100,12 @@ async fn rows_of(engine: &ClickHouse, database: &str, table: &str) -> Rows {
         .await
         .unwrap();
     let time = if table.starts_with("otel_metrics") { "TimeUnix" } else { "Timestamp" };
-    let list: Vec<String> = columns.lines().map(|name| format!("toString(t.`{name}`) AS `{name}`")).collect();
+    // What is not UTF-8 cannot stand in the answer as it is.
+    let shown = |name: &str| {
+        let text = format!("toString(t.`{name}`)");
+        format!("if(isValidUTF8({text}), {text}, concat('not UTF-8: ', hex({text}))) AS `{name}`")
+    };
+    let list: Vec<String> = columns.lines().map(shown).collect();
     let sql = format!("SELECT {} FROM {database}.{table} AS t ORDER BY t.ScopeName, t.{time}", list.join(", "));
     let mut rows = Rows::new();
     for row in engine.query_rows::<BTreeMap<String, Json>>(&sql).await.unwrap() {

@@ -24,6 +24,7 @@ async fn a_gateway_has_one_destination_and_whoever_forgets_that_is_told_what_to_
         ("{gateway: {}}".to_owned(), "add clickhouse.endpoint, or gateway.forwardTo.endpoint"),
         (format!("{{{clickhouse}, gateway: {{{}}}}}", forward_to("")), "remove clickhouse or gateway.forwardTo"),
         (format!("{{gateway: {{{}, blocks: {{}}}}}}", forward_to("")), "remove blocks"),
+        (format!("{{gateway: {{{}, transform: {{}}}}}}", forward_to("")), "remove transform"),
         (format!("{{gateway: {{{}, spool: {{size: 1Gi, siblings: {{}}}}}}}}", forward_to("")), "remove spool.siblings"),
         (format!("{{gateway: {{{plain}, tls: {{}}}}}}}}"), "tls would be ignored"),
         ("{gateway: {forwardTo: {endpoint: 'central:4317'}}}".to_owned(), "use http://host:4317 or https://host:4317"),

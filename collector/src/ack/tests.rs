@@ -9,7 +9,7 @@ fn duty() -> (Ack, Answer, Budget) {
 
 fn answered(answer: Answer) -> Outcome {
     let mut answer = answer.0;
-    answer.try_recv().unwrap()
+    answer.try_recv().unwrap().0
 }
 
 #[test]
@@ -32,11 +32,12 @@ fn a_part_dropped_unanswered_outweighs_every_part_that_was_delivered() {
 fn nothing_is_answered_before_the_last_part() {
     let (ack, answer, _) = duty();
     let last = ack.part();
+    ack.count(7);
     ack.settle(Outcome::Delivered { rejected: 1 });
     let mut answer = answer.0;
     assert!(answer.try_recv().is_err());
     last.settle(Outcome::Delivered { rejected: 2 });
-    assert_eq!(answer.try_recv(), Ok(Outcome::Delivered { rejected: 3 }));
+    assert_eq!(answer.try_recv(), Ok((Outcome::Delivered { rejected: 3 }, 7)));
 }
 
 #[test]

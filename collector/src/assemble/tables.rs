@@ -42,7 +42,7 @@ pub(super) struct Taken {
 }
 
 impl Tables {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(reads_numeric_levels: bool) -> Self {
         Self {
             logs: Days::new(Table::Logs),
             sessions: Days::new(Table::Sessions),
@@ -52,7 +52,7 @@ impl Tables {
             histogram: Days::new(Table::Histogram),
             exponential: Days::new(Table::ExponentialHistogram),
             summary: Days::new(Table::Summary),
-            transform: Transform::default(),
+            transform: Transform::new(reads_numeric_levels),
         }
     }
 

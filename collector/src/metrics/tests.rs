@@ -33,6 +33,10 @@ fn every_name_a_dashboard_knows_is_there_for_every_signal() {
         metrics.accepted(signal, Transport::Http, 7);
         metrics.rejected(signal, Transport::Grpc, 2);
     }
+    metrics.refused(Signal::Logs, Transport::Http, 5);
+    metrics.refused(Signal::Logs, Transport::Http, 0);
+    metrics.triggered(Trigger::Size, 2);
+    metrics.triggered(Trigger::Time, 0);
     let _held = metrics.in_hand(&block(Table::Traces, 3), Duration::from_secs(1));
     metrics.finished(&block(Table::Traces, 3), &Outcome::Delivered { rejected: 0 });
     metrics.finished(&block(Table::Gauge, 4), &Outcome::retry());
@@ -43,6 +47,9 @@ fn every_name_a_dashboard_knows_is_there_for_every_signal() {
         "otelcol_receiver_accepted_spans_total{receiver=\"otlp\",transport=\"http\"} 7",
         "otelcol_receiver_accepted_metric_points_total{receiver=\"otlp\",transport=\"http\"} 7",
         "otelcol_receiver_refused_spans_total{receiver=\"otlp\",transport=\"grpc\"} 2",
+        "otelcol_receiver_refused_log_records_total{receiver=\"otlp\",transport=\"http\"} 6",
+        "otelcol_processor_batch_batch_size_trigger_send_total{processor=\"batch\"} 2",
+        "otelcol_processor_batch_timeout_trigger_send_total{processor=\"batch\"} 0",
         "otelcol_exporter_sent_spans_total{exporter=\"clickhouse\"} 3",
         "otelcol_exporter_send_failed_metric_points_total{exporter=\"clickhouse\"} 4",
         "otelcol_exporter_queue_size{exporter=\"clickhouse\"} 1",

@@ -103,7 +103,10 @@ impl Grpc {
                 let id = parts.headers.get(id::HEADER).and_then(|value| Id::of(value.to_str().ok()?));
                 let outcome = match self.message(body, signal, encoding).await {
                     Ok(message) => self.intake.deliver(signal, Transport::Grpc, message, id).await,
-                    Err(outcome) => outcome,
+                    Err(outcome) => {
+                        self.intake.metrics.refused(signal, Transport::Grpc, 0);
+                        outcome
+                    }
                 };
                 answer(signal, outcome)
             }

@@ -92,7 +92,10 @@ impl Http {
         };
         match unpacked.await {
             Ok(message) => self.intake.deliver(packing.signal, packing.transport, message, None).await,
-            Err(outcome) => outcome,
+            Err(outcome) => {
+                self.intake.metrics.refused(packing.signal, packing.transport, 0);
+                outcome
+            }
         }
     }
 }

@@ -57,7 +57,9 @@ struct RetryInfo {
     retry_delay: Option<prost_types::Duration>,
 }
 
-const REJECTED: &str = "these records can never be stored";
+/// Every reason for which a single record is refused; which of them it was is not carried here.
+const REJECTED: &str = "these records can never be stored: each of them is no valid OTLP record, or lies on a day beyond \
+                        the first 100 of its request (with a spool 1100), or after 2106-02-06";
 const RETRY_INFO: &str = "type.googleapis.com/google.rpc.RetryInfo";
 
 /// The answer to a request that was taken. Without rejected records it is empty, as OTLP demands.

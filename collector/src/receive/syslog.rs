@@ -13,7 +13,7 @@ use super::{
     listener::told_to,
     stream::{Batches, Closed, Connection, Metrics, Name, Outgoing, Owed, Progress, Protocol, Seats, Socket, now},
 };
-use crate::delivery::Transport;
+use crate::{delivery::Transport, signal::Signal};
 
 use message::Message;
 
@@ -80,7 +80,11 @@ fn read(socket: &UdpSocket, buffer: &mut [u8], outgoing: &mut Outgoing) {
         let Ok(length) = socket.try_recv(buffer) else { break };
         match outgoing.batches.hold(length) {
             Ok(()) => take(&buffer[..length], &mut outgoing.batches, now()),
-            Err(_) => outgoing.batches.intake.metrics.turned_away(NAME.transport, Refused::Budget.as_str()),
+            Err(_) => {
+                let metrics = &outgoing.batches.intake.metrics;
+                metrics.turned_away(NAME.transport, Refused::Budget.as_str());
+                metrics.refused(Signal::Logs, NAME.transport, 0);
+            }
         }
         if !outgoing.has_way() {
             break;

@@ -107,7 +107,8 @@ fn start_inserting(
     let done = finishing(inserter.run(blocks));
 
     let (deliveries, delivered) = mpsc::channel(DELIVERIES);
-    let assembler = Assembler::new(settings.blocks, known_layouts, Arc::clone(metrics));
+    let assembler = Assembler::new(settings.blocks, known_layouts, Arc::clone(metrics))
+        .reading_numeric_levels(settings.config.transform.numeric_levels);
     let outlet = assemble::Outlet { blocks: block_sender.clone(), room: room.clone(), runtime: Handle::current() };
     let (mut handovers, mut keeper) = (None, None);
     let runtime = Handle::current();

@@ -6,9 +6,7 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    config::{
-        ClickHouse, ClientTls, CollectorConfig, FluentForward, Oidc, Opamp, Retention, opamp_endpoint_problem,
-    },
+    config::{ClickHouse, ClientTls, CollectorConfig, FluentForward, Oidc, Opamp, Retention, opamp_endpoint_problem},
     problem::Problem,
     quantity,
 };
@@ -33,6 +31,8 @@ pub(super) struct Told {
 /// Where ClickHouse is, in this collector's own words; goes before [`ENDPOINT`].
 const OWN_ENDPOINT: &str = "CLICKSTACK_CLICKHOUSE_HTTP_ENDPOINT";
 const ENDPOINT: &str = "CLICKHOUSE_ENDPOINT";
+/// `transform.numericLevels`.
+const NUMERIC_LEVELS: &str = "CLICKSTACK_NUMERIC_LEVELS";
 const PREFIX: &str = "HYPERDX_OTEL_EXPORTER_";
 
 /// Who says who may send, and in this collector's own words where that is kept and how the server is known.
@@ -45,6 +45,7 @@ const OPAMP_SKIP_VERIFY: &str = "CLICKSTACK_OPAMP_TLS_INSECURE_SKIP_VERIFY";
 const CONFIGURING: &[&str] = &[
     OWN_ENDPOINT,
     ENDPOINT,
+    NUMERIC_LEVELS,
     "CLICKHOUSE_TLS_CA_FILE",
     "CLICKHOUSE_TLS_CERT_FILE",
     "CLICKHOUSE_TLS_KEY_FILE",
@@ -116,6 +117,7 @@ pub(super) fn gateway(variables: &Variables) -> Result<Told, Vec<Problem>> {
     let config = CollectorConfig::gateway(reader.clickhouse());
     let mut told = Told { config, warnings: Vec::new() };
     reader.blocks(&mut told.config);
+    told.config.transform.numeric_levels = reader.switch(NUMERIC_LEVELS);
     reader.senders(&mut told.config);
     reader.unsupported();
     told.warnings = reader.warnings;

@@ -176,7 +176,7 @@ impl Overlay<'_> {
             // before the collector starts. They are made here.
             "clickhouse.create_schema" => match leaf.value.as_bool() {
                 Some(true) => {
-                    self.warn(path, "absent tables are made as ClickStack's; tables of another form are used")
+                    self.warn(path, "absent tables are made as ClickStack's; tables of another form are used");
                 }
                 Some(false) => {}
                 None => return Err("is neither true nor false".to_owned()),

@@ -33,6 +33,9 @@ const INFO: Severity = (b"info", 9);
 const DEBUG: Severity = (b"debug", 5);
 const TRACE: Severity = (b"trace", 1);
 
+/// What the levels 10 to 69 of pino and bunyan mean, by their tens; levels in between are the lower one's.
+const NUMBERED: [Severity; 6] = [TRACE, DEBUG, INFO, WARN, ERROR, FATAL];
+
 /// The words that are looked for in a body; `info` is not one of them.
 const WORDS: [(&[u8], Severity); 11] = [
     (b"alert", FATAL),
@@ -50,13 +53,21 @@ const WORDS: [(&[u8], Severity); 11] = [
 
 /// The text and number that are stored.
 #[inline]
-pub(super) fn of<'s>(record: &'s LogRecord<'_>, attributes: &'s [Attribute<'_>], arena: &'s Bump) -> (&'s [u8], i32) {
+pub(super) fn of<'s>(
+    record: &'s LogRecord<'_>,
+    attributes: &'s [Attribute<'_>],
+    reads_numbers: bool,
+    arena: &'s Bump,
+) -> (&'s [u8], i32) {
     if record.severity_number != 0 || !record.severity_text.is_empty() {
         return (lower(record.severity_text, arena), record.severity_number);
     }
     if let Some(level) = level(attributes) {
         let level = lower(level, arena);
         return (level, number(level));
+    }
+    if reads_numbers && let Some(severity) = numbered(attributes) {
+        return severity;
     }
     match record.body {
         Value::String(body) => inferred(body),
@@ -69,15 +80,33 @@ pub(super) fn of<'s>(record: &'s LogRecord<'_>, attributes: &'s [Attribute<'_>],
     }
 }
 
-/// The first of the keys that holds a text. Of a key that stands twice the last one counts.
+/// The first of the keys that holds a text.
 fn level<'s>(attributes: &'s [Attribute<'_>]) -> Option<&'s [u8]> {
+    first(attributes, |value| match value {
+        Value::String(text) if !text.is_empty() => Some(text),
+        _ => None,
+    })
+}
+
+/// The first of the keys that holds a number which is a level.
+fn numbered(attributes: &[Attribute<'_>]) -> Option<Severity> {
+    first(attributes, |value| {
+        let number = match value {
+            Value::Int(number) => number,
+            // Numbers of JSON; rounded towards zero, and what is no number is 0.
+            Value::Double(number) => number as i64,
+            _ => return None,
+        };
+        NUMBERED.get(usize::try_from(number / 10).ok()?.checked_sub(1)?).copied()
+    })
+}
+
+/// The first of the keys whose value is read as a level. Of a key that stands twice the last one counts.
+fn first<'s, T: Copy>(attributes: &[Attribute<'s>], read: impl Fn(Value<'s>) -> Option<T>) -> Option<T> {
     let mut found = [None; LEVEL_KEYS.len()];
     for attribute in attributes.iter().filter(|attribute| matches!(attribute.key.len(), 5 | 8 | 9)) {
         if let Some(place) = LEVEL_KEYS.iter().position(|key| *key == attribute.key) {
-            found[place] = match attribute.value {
-                Value::String(text) if !text.is_empty() => Some(text),
-                _ => None,
-            };
+            found[place] = read(attribute.value);
         }
     }
     found.into_iter().flatten().next()
@@ -120,6 +149,11 @@ fn lower<'s>(text: &'s [u8], arena: &'s Bump) -> &'s [u8] {
         copy.make_ascii_lowercase();
         return copy;
     }
-    let lowered: String = String::from_utf8_lossy(text).chars().flat_map(char::to_lowercase).collect();
+    let mut lowered = String::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        lowered.extend(chunk.valid().chars().flat_map(char::to_lowercase));
+        // One for each byte, as ClickStack's own collector has it.
+        lowered.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
     arena.alloc_slice_copy(lowered.as_bytes())
 }

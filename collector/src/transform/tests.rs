@@ -111,6 +111,40 @@ fn a_level_attribute_becomes_the_severity() {
 }
 
 #[test]
+fn a_number_is_a_level_where_that_is_asked_for_and_no_text_is_one() {
+    let read = |body: &str, attributes: &[(&str, Value<'static>)]| {
+        let attributes =
+            attributes.iter().map(|(key, value)| Attribute { key: key.as_bytes(), value: *value }).collect();
+        let record = LogRecord { body: Value::String(body.as_bytes()), attributes, ..LogRecord::default() };
+        let mut shown = String::new();
+        Transform::new(true).log(&record, |stored| {
+            shown = format!("{} {}", String::from_utf8_lossy(stored.severity_text), stored.severity_number);
+        });
+        shown
+    };
+    for (level, expected) in [
+        (10, "trace 1"),
+        (20, "debug 5"),
+        (30, "info 9"),
+        (35, "info 9"),
+        (40, "warn 13"),
+        (50, "error 17"),
+        (60, "fatal 21"),
+        (69, "fatal 21"),
+        (70, "debug 5"),
+        (9, "debug 5"),
+        (0, "debug 5"),
+        (-50, "debug 5"),
+    ] {
+        assert_eq!(read("a word: debug", &[("level", Value::Int(level))]), expected, "{level}");
+    }
+    assert_eq!(read(r#"{"level":50,"msg":"x"}"#, &[]), "error 17", "as pino and bunyan write it");
+    assert_eq!(read("x", &[("level", Value::Int(50)), ("severity", Value::String(b"warn"))]), "warn 13");
+    assert_eq!(read("x", &[("level", Value::Double(f64::NAN)), ("severity", Value::Int(20))]), "debug 5");
+    assert_eq!(read("x", &[("levels", Value::Int(50))]), "info 9");
+}
+
+#[test]
 fn a_word_of_the_body_becomes_the_severity() {
     let late = format!("{} error", "x".repeat(253));
     for (body, expected) in [
@@ -141,6 +175,10 @@ fn a_word_of_the_body_becomes_the_severity() {
 fn severity_text_is_lower_case_whoever_said_it() {
     assert_eq!(stored(Value::Empty, &[], ("\u{c4}RGER", 0)), " | \u{e4}rger 0");
     assert_eq!(stored(Value::Empty, &[], ("", 24)), " |  24");
+    let record = LogRecord { severity_text: b"Wa\xe2\x82RN", ..LogRecord::default() };
+    Transform::default().log(&record, |stored| {
+        assert_eq!(stored.severity_text, "wa\u{fffd}\u{fffd}rn".as_bytes(), "a letter for each byte that is none");
+    });
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Comes in: a parsed document. Goes out: every [`Problem`] in it, in the order of the document, so that a
 //! person mends the file once. Must not stop at the first.
 
-use super::{Blocks, ClickHouse, ClientTls, CollectorConfig, Forward, Retention, Role};
+use super::{Blocks, ClickHouse, ClientTls, CollectorConfig, Forward, Retention, Role, Transform};
 use crate::{
     problem::Problem,
     quantity::{ByteSize, Duration},
@@ -37,6 +37,10 @@ pub(super) fn problems(config: &CollectorConfig) -> Vec<Problem> {
         found.extend(self::forward("forward", forward));
     }
     kubernetes(config, &mut found);
+    if config.transform != Transform::default() && config.clickhouse.is_none() {
+        let message = "only a gateway that stores rows opens them; remove it, and set it there";
+        found.push(Problem::new("transform", message));
+    }
     blocks(&config.blocks, &mut found);
     if let Some(spool) = &config.spool {
         found.extend(spool.problems(config));

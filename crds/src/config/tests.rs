@@ -286,3 +286,13 @@ fn a_second_door_needs_a_port_of_its_own_and_a_lock_where_the_first_has_one() {
     assert_eq!(fields(&CollectorConfig::from_yaml(both).unwrap()), ["receivers.syslog.address"]);
     assert_eq!(config("{}", "{}").unwrap().receivers.fluent_forward.unwrap().address.port(), 24225);
 }
+
+#[test]
+fn records_are_changed_only_where_they_are_opened() {
+    let mut config = gateway();
+    config.transform.numeric_levels = true;
+    assert_eq!(config.problems(), []);
+    config.clickhouse = None;
+    config.forward = Some(Forward::to("http://central:4317"));
+    assert_eq!(fields(&config), ["transform"]);
+}

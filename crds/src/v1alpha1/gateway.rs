@@ -7,7 +7,7 @@ use super::{
     Auth, Autoscaling, DisruptionBudget, FluentForward, ForwardTo, Ingress, Otlp, PodSettings, Spool, Syslog,
     UpdateStrategy,
 };
-use crate::config::{Blocks, Limits, Shutdown};
+use crate::config::{Blocks, Limits, Shutdown, Transform};
 
 /// Gateways: a Deployment behind a Service.
 #[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
@@ -16,6 +16,10 @@ use crate::config::{Blocks, Limits, Shutdown};
     validation = (
         "!has(self.forwardTo) || !has(self.blocks)",
         "blocks are made where rows are stored, not by gateways with forwardTo; remove blocks"
+    ),
+    validation = (
+        "!has(self.forwardTo) || !has(self.transform)",
+        "records are opened where rows are stored, not by gateways with forwardTo; remove transform"
     ),
     validation = (
         "!has(self.forwardTo) || !has(self.spool) || !has(self.spool.siblings)",
@@ -50,6 +54,9 @@ pub struct Gateway {
     /// When an open block is closed and inserted: whichever comes first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocks: Option<Blocks>,
+    /// What is done to records besides what ClickStack's own collector does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transform: Option<Transform>,
     /// Block present: an Ingress to OTLP/HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ingress: Option<Ingress>,

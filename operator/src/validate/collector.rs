@@ -45,6 +45,7 @@ pub(super) fn gateway(name: &str, namespace: &str, spec: &ClickStackCollectorSpe
             syslog: gateway.syslog.as_ref().map(|wanted| syslog(wanted, &mut mounts)),
             ..receivers(gateway.otlp.as_ref(), gateway.auth.as_ref(), &mut mounts)
         },
+        transform: gateway.transform.unwrap_or_default(),
         blocks: gateway.blocks.unwrap_or_default(),
         spool,
         limits: gateway.limits.unwrap_or_default(),

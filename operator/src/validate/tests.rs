@@ -122,6 +122,7 @@ fn problems_of_the_file_are_told_in_the_words_of_the_spec() {
         ("{gateway: {forwardTo: {endpoint: 'http://g', timeout: 0s}}}", "spec.gateway.forwardTo.timeout"),
         ("{gateway: {forwardTo: {endpoint: 'http://g'}, spool: {size: 1Mi}}}", "spec.gateway.spool.size"),
         ("{gateway: {forwardTo: {endpoint: 'http://g'}, blocks: {}}}", "spec.gateway.blocks"),
+        ("{gateway: {forwardTo: {endpoint: 'http://g'}, transform: {numericLevels: true}}}", "spec.gateway.transform"),
         (
             "{gateway: {forwardTo: {endpoint: 'http://g'}, spool: {size: 1Gi, siblings: {}}}}",
             "spec.gateway.spool.siblings",

@@ -15,6 +15,8 @@ pub struct Difference {
 const NOT_JSON: &str = "theirs is the error of a JSON library, for a number JSON cannot write";
 const HTML: &str = "theirs hides <, > and & as for a web page, as later versions of theirs no longer do";
 const UNICODE: &str = "theirs knows no lower case of more than one letter; no severity is spelled so";
+const NOT_UTF8: &str = "JSON is UTF-8: what is not is U+FFFD in ours; theirs keeps the bytes";
+const ESCAPED: &str = "U+FFFD for what is not UTF-8 in both; theirs writes an escape for each byte";
 
 const fn in_logs(
     scope: &'static str,
@@ -41,4 +43,60 @@ pub const INTENDED: &[Difference] = &[
     ),
     in_logs("body map.html", "Body", r#"{"a":"<&>"}"#, r#"{"a":"\u003c\u0026\u003e"}"#, HTML),
     in_logs("a text beyond ASCII", "SeverityText", "\u{e4}rger i\u{307}", "\u{e4}rger i", UNICODE),
+    in_logs(
+        "not UTF-8 0 in JSON",
+        "LogAttributes",
+        "{'a':'W\u{fffd}\u{fffd}\u{fffd}ARN','b':'1'}",
+        "not UTF-8: 7B2761273A2757FFFE8041524E272C2762273A2731277D",
+        NOT_UTF8,
+    ),
+    in_logs(
+        "not UTF-8 0 in a map",
+        "Body",
+        "{\"W\u{fffd}\u{fffd}\u{fffd}ARN\":\"b\",\"a\":\"W\u{fffd}\u{fffd}\u{fffd}ARN\"}",
+        "{\"W\\ufffd\\ufffd\\ufffdARN\":\"b\",\"a\":\"W\\ufffd\\ufffd\\ufffdARN\"}",
+        ESCAPED,
+    ),
+    in_logs(
+        "not UTF-8 1 in JSON",
+        "LogAttributes",
+        "{'a':'Wa\u{fffd}\u{fffd}ARN','b':'1'}",
+        "not UTF-8: 7B2761273A275761E28241524E272C2762273A2731277D",
+        NOT_UTF8,
+    ),
+    in_logs(
+        "not UTF-8 1 in a map",
+        "Body",
+        "{\"Wa\u{fffd}ARN\":\"b\",\"a\":\"Wa\u{fffd}ARN\"}",
+        "{\"Wa\\ufffd\\ufffdARN\":\"b\",\"a\":\"Wa\\ufffd\\ufffdARN\"}",
+        ESCAPED,
+    ),
+    in_logs(
+        "not UTF-8 2 in JSON",
+        "LogAttributes",
+        "{'a':'W\u{fffd}\u{fffd}\u{fffd}ARN','b':'1'}",
+        "not UTF-8: 7B2761273A2757EDA08041524E272C2762273A2731277D",
+        NOT_UTF8,
+    ),
+    in_logs(
+        "not UTF-8 2 in a map",
+        "Body",
+        "{\"W\u{fffd}\u{fffd}\u{fffd}ARN\":\"b\",\"a\":\"W\u{fffd}\u{fffd}\u{fffd}ARN\"}",
+        "{\"W\\ufffd\\ufffd\\ufffdARN\":\"b\",\"a\":\"W\\ufffd\\ufffd\\ufffdARN\"}",
+        ESCAPED,
+    ),
+    in_logs(
+        "not UTF-8 3 in JSON",
+        "LogAttributes",
+        "{'a':'W\u{fffd}\u{fffd}bARN','b':'1'}",
+        "not UTF-8: 7B2761273A2757C0806241524E272C2762273A2731277D",
+        NOT_UTF8,
+    ),
+    in_logs(
+        "not UTF-8 3 in a map",
+        "Body",
+        "{\"W\u{fffd}\u{fffd}bARN\":\"b\",\"a\":\"W\u{fffd}\u{fffd}bARN\"}",
+        "{\"W\\ufffd\\ufffdbARN\":\"b\",\"a\":\"W\\ufffd\\ufffdbARN\"}",
+        ESCAPED,
+    ),
 ];

@@ -6,7 +6,9 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Sta
 use prost::Message;
 
 use super::Request;
-use super::values::{attributes, duplicates, full_scope, now, pair, resources, scope, shop, text, value};
+use super::values::{
+    attributes, duplicates, full_scope, now, pair, resources, scope, shop, text, texts_not_utf8, value, without_utf8,
+};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 
 type Named = (String, Span);
@@ -24,7 +26,7 @@ pub fn request() -> Request {
     let schema_url = "https://resource".into();
     resource_spans.push(ResourceSpans { resource: shop(), scope_spans: vec![full, bare], schema_url });
     let rows = resource_spans.iter().flat_map(|r| &r.scope_spans).map(|scope| scope.spans.len()).sum();
-    let body = ExportTraceServiceRequest { resource_spans }.encode_to_vec().into();
+    let body = without_utf8(ExportTraceServiceRequest { resource_spans }.encode_to_vec()).into();
     Request { path: "/v1/traces", body, rows: vec![("otel_traces", rows)] }
 }
 
@@ -67,6 +69,15 @@ fn spans() -> Vec<Named> {
         with("links", |span| span.links = links()),
         with("status without a code", |span| span.status = Some(status(0, "why"))),
     ];
+    for (place, wrong) in texts_not_utf8() {
+        all.push(with(&format!("not UTF-8 {place}"), |span| {
+            (span.name, span.trace_state) = (wrong.clone(), wrong.clone());
+            span.attributes = vec![text("a", &wrong), text(&wrong, "b")];
+            span.status = Some(status(2, &wrong));
+            span.events =
+                vec![Event { name: wrong.clone(), attributes: vec![text("a", &wrong)], ..Default::default() }];
+        }));
+    }
     for kind in [0, 1, 2, 3, 4, 5, 6, -1] {
         all.push(with(&format!("kind {kind}"), |span| span.kind = kind));
     }

@@ -66,6 +66,32 @@ pub fn every_kind() -> Vec<(&'static str, AnyValue)> {
     ]
 }
 
+/// Texts that are not UTF-8, which protobuf forbids and senders send: bytes that never occur, a letter cut off, half of
+/// a pair of surrogates, an overlong form. What stands for each in a message that the library writes is as long.
+const NOT_UTF8: [(&str, &[u8]); 4] = [
+    ("\u{1}\u{2}\u{5}", b"\xff\xfe\x80"),
+    ("\u{1}\u{2}\u{6}", b"a\xe2\x82"),
+    ("\u{1}\u{2}\u{7}", b"\xed\xa0\x80"),
+    ("\u{1}\u{2}\u{8}", b"\xc0\x80b"),
+];
+
+/// Each of them, in a text around it.
+pub fn texts_not_utf8() -> impl Iterator<Item = (usize, String)> {
+    NOT_UTF8.iter().map(|(mark, _)| format!("W{mark}ARN")).enumerate()
+}
+
+/// The message with those bytes in it.
+pub fn without_utf8(mut message: Vec<u8>) -> Vec<u8> {
+    for (mark, bytes) in NOT_UTF8 {
+        for place in 0..message.len().saturating_sub(mark.len()) {
+            if message[place..].starts_with(mark.as_bytes()) {
+                message[place..place + mark.len()].copy_from_slice(bytes);
+            }
+        }
+    }
+    message
+}
+
 /// Values whose text differs on purpose; see [`super::intended`].
 pub fn that_differ() -> Vec<(&'static str, AnyValue)> {
     vec![

@@ -9,6 +9,7 @@ use crds::config::{ClickHouse as Destination, Retention};
 use tests::clickhouse::{ClickHouse, Options};
 use tests::collector::Collector;
 use tests::http::Http;
+use tests::ledger::{Ledger, Mode};
 use tests::otlp::{OtlpHttp, Rows};
 use tests::wait::eventually;
 use tokio::sync::{Notify, watch};
@@ -113,6 +114,31 @@ async fn rows_go_into_a_table_of_an_earlier_version() {
     assert!(answer.is_accepted(), "{answer:?}");
     let sql = "SELECT count(), countIf(TimestampTime = toDateTime(Timestamp)), countIf(Body != '') FROM otel.otel_logs";
     assert_eq!(engine.query(sql).await.unwrap(), "10\t10\t10");
+}
+
+#[tokio::test]
+async fn a_column_dropped_under_a_running_gateway_is_left_out_and_no_row_is_lost() {
+    let engine = with(&[]).await;
+    let gateway = Collector::gateway(&engine, |_| {}).await.unwrap();
+    let (rows, sender) = (Rows::new("dropped", 1), OtlpHttp::new(&gateway.http()));
+    let mut ledger = Ledger::new("dropped", Mode::ExactlyOnce);
+    let answer = sender.send(&rows.request(0..10)).await;
+    ledger.enter(0..10, &answer);
+    assert!(answer.is_accepted(), "{answer:?}");
+    engine.query("ALTER TABLE otel.otel_logs DROP COLUMN EventName").await.unwrap();
+    // Well before the minute after which the tables are looked at in any case.
+    let (begin, request) = (std::time::Instant::now(), rows.request(10..20));
+    eventually("rows are stored without the column", Duration::from_secs(20), async || {
+        let answer = sender.send(&request).await;
+        ledger.enter(10..20, &answer);
+        if answer.is_accepted() { Ok(()) } else { Err(format!("{answer:?}")) }
+    })
+    .await
+    .unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(30));
+    // 16 is NO_SUCH_COLUMN_IN_TABLE: ClickHouse has said so, and was believed.
+    assert!(gateway.metric("clickstack_collector_clickhouse_errors_total{code=\"16\"}").await.unwrap() >= 1.0);
+    assert_eq!(ledger.check(&engine, "otel.otel_logs").await.unwrap().stored, 20);
 }
 
 #[tokio::test]

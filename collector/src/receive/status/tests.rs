@@ -16,7 +16,12 @@ fn rejected_records_have_one_number_and_three_names() {
         (Signal::Traces, "rejectedSpans"),
     ] {
         let message = ExportResponse::decode(export_response(Format::Protobuf, signal, 7)).unwrap();
-        assert_eq!(message.partial_success.unwrap().rejected, 7);
+        let told = message.partial_success.unwrap();
+        assert_eq!(told.rejected, 7);
+        assert!(
+            ["valid OTLP record", "first 100", "2106"].iter().all(|why| told.error_message.contains(why)),
+            "{told:?}"
+        );
         let json: serde_json::Value = serde_json::from_slice(&export_response(Format::Json, signal, 7)).unwrap();
         assert_eq!(json["partialSuccess"][name], "7", "64 bits are a string in JSON");
     }

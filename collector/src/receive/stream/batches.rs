@@ -17,6 +17,7 @@ use crate::{
         inflate::{Encoding, InflateError, inflate},
         log_request::{LogRequest, Record, Unfit},
     },
+    signal::Signal,
 };
 
 /// A request is closed at so many bytes: as large as batches of log files are.
@@ -177,6 +178,7 @@ impl Batches {
     /// The message can never be read, whatever it holds.
     pub(in crate::receive) fn refuse(&mut self, transport: Transport, reason: Refused) {
         self.intake.metrics.turned_away(transport, reason.as_str());
+        self.intake.metrics.refused(Signal::Logs, transport, 0);
         self.reject();
     }
 

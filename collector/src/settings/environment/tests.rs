@@ -42,6 +42,8 @@ fn every_variable_reaches_its_value() {
         ("HYPERDX_OTEL_BATCH_TIMEOUT", "30s", "/blocks/maxAge", "5s"),
         ("HYPERDX_OTEL_BATCH_TIMEOUT", "0s", "/blocks/maxAge", "1ms"),
         ("ENABLE_PROMQL", "true", "/clickhouse/schema/promql", "true"),
+        (NUMERIC_LEVELS, "true", "/transform/numericLevels", "true"),
+        (NUMERIC_LEVELS, "false", "/transform", ""),
         ("ENABLE_PROMQL", "", "/clickhouse/schema/promql", "false"),
         ("OPAMP_SERVER_URL", "http://app:4320", "/receivers/fluentForward/address", "0.0.0.0:24225"),
         ("OPAMP_SERVER_URL", "", "/receivers/fluentForward", ""),
