@@ -48,9 +48,9 @@ impl Budget {
         Self { part: Some(Part { units, total }), ..self.clone() }
     }
 
-    /// Whether its user has nothing of it.
-    pub fn is_part_unused(&self) -> bool {
-        self.part.as_ref().is_none_or(|part| part.units.available_permits() == part.total)
+    /// Whether nobody has anything of its part, nor could ask for it: this is the only one. A permit counts as one.
+    pub fn is_part_forgettable(&self) -> bool {
+        self.part.as_ref().is_none_or(|part| Arc::strong_count(&part.units) == 1)
     }
 
     /// A share of so many bytes, if there is room.

@@ -152,24 +152,17 @@ impl Intake {
         Self { local_pods, ..self }
     }
 
-    /// The same for the sender of a request, who leaves room for others.
+    /// The same for a connection of this sender, who leaves room for others.
     #[must_use]
-    pub fn for_sender_of<B>(&self, request: &http::Request<B>) -> Self {
-        let mut intake = self.clone();
-        if let Some(listener::Peer(address)) = request.extensions().get() {
-            let share = self.shares.of(*address);
-            (intake.budget, intake.ahead) = (share.held, share.ahead);
-            intake.sender = Some(*address);
-        }
-        intake
-    }
-
-    /// The same for a sender with a connection of its own. What it passes on is mostly not its own, so it is not told of
-    /// whose pod it is.
-    fn for_peer(&self, address: IpAddr) -> Self {
+    pub fn for_sender(&self, address: IpAddr) -> Self {
         let share = self.shares.of(address);
         let (budget, ahead, unfinished) = (share.held, share.ahead, share.unfinished);
-        Self { budget, ahead, unfinished, local_pods: None, sender: Some(address), ..self.clone() }
+        Self { budget, ahead, unfinished, sender: Some(address), ..self.clone() }
+    }
+
+    /// The same where what a sender passes on is mostly not its own, so that it is not told of whose pod it is.
+    fn for_relay(&self, address: IpAddr) -> Self {
+        Self { local_pods: None, ..self.for_sender(address) }
     }
 
     /// Hands on a request whose bytes are admitted, and waits for its outcome.

@@ -21,6 +21,8 @@ use connection::{Answer, Connection};
 const ROWS_IN_FLIGHT: usize = 250_000;
 /// Below the number of connections a receiver holds.
 const MOST_IN_FLIGHT: usize = 4_000;
+/// Enough for one write to a disk to serve many: an answer from a spool waits for no block.
+const MOST_IN_FLIGHT_TO_A_SPOOL: usize = 256;
 /// HTTP/2 connections; below the streams one may have, whatever is in flight.
 const GRPC_CONNECTIONS: usize = 20;
 /// How long a request is sent again before the run counts as failed.
@@ -43,8 +45,14 @@ pub struct Sender {
     pub case: Case,
     /// Requests a second; as fast as answers come when absent.
     pub pace: Option<f64>,
-    /// Requests on their way at once, instead of [`ROWS_IN_FLIGHT`] in all.
-    pub connections: Option<usize>,
+    /// Requests on their way at once.
+    pub in_flight: usize,
+}
+
+/// Requests of so many records on their way at once.
+pub fn in_flight(records: usize, to_a_spool: bool) -> usize {
+    let most = if to_a_spool { MOST_IN_FLIGHT_TO_A_SPOOL } else { MOST_IN_FLIGHT };
+    (ROWS_IN_FLIGHT / records).clamp(1, most)
 }
 
 #[derive(Debug)]
@@ -59,8 +67,7 @@ struct Shared {
 impl Sender {
     /// Sends every request once and waits for all answers.
     pub async fn send(self, requests: &[Request]) -> anyhow::Result<Sent> {
-        let usual = (ROWS_IN_FLIGHT / self.case.records).clamp(1, MOST_IN_FLIGHT);
-        let in_flight = self.connections.unwrap_or(usual).min(requests.len());
+        let in_flight = self.in_flight.min(requests.len());
         let connections = match self.case.transport {
             Transport::Http => in_flight,
             Transport::Grpc => GRPC_CONNECTIONS.min(in_flight),

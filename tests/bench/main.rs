@@ -17,7 +17,6 @@ mod workload;
 
 use cases::{Case, Encoding, Signal, Transport};
 use report::{Machine, Report};
-use run::Setup;
 use system::System;
 
 /// Measures what the collector and its peers cost a row, one after another on the same ClickHouse.
@@ -50,10 +49,7 @@ struct Args {
     /// Without the phase at a fixed rate, so without latencies.
     #[arg(long)]
     no_latency: bool,
-    /// Ours keeps deliveries in a spool: its answers mean "on this disk".
-    #[arg(long)]
-    spool: bool,
-    /// Requests on their way at once, instead of as many as fill two blocks.
+    /// Requests on their way at once, instead of as many as fill two blocks, or as are answered together by a spool.
     #[arg(long)]
     connections: Option<usize>,
     /// A run with the same number sends the same records.
@@ -70,10 +66,6 @@ struct Args {
 impl Args {
     fn systems(&self) -> &[System] {
         if self.system.is_empty() { System::ALL } else { &self.system }
-    }
-
-    const fn setup(&self) -> Setup {
-        Setup { has_spool: self.spool, connections: self.connections }
     }
 
     /// The cases of the choice. A flag that is given replaces what the default would choose in its dimension.
@@ -98,7 +90,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         let rows = args.rows.unwrap_or_else(|| case.rows());
         let workload = run::Workload::make(&case, rows, args.seed, !args.no_latency)?;
         for system in args.systems().iter().filter(|system| system.takes(&case)) {
-            match run::measure(*system, &case, &workload, args.setup()).await {
+            match run::measure(*system, &case, &workload, args.connections).await {
                 Ok(result) => report.add(result),
                 Err(error) => report.fail(*system, &case, &error),
             }

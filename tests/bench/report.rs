@@ -53,6 +53,8 @@ struct Document<'a> {
 #[derive(Debug, Serialize)]
 struct Line {
     system: System,
+    /// Whether an answer means "on this disk" instead of "in ClickHouse".
+    spool: bool,
     signal: Signal,
     transport: Transport,
     encoding: Encoding,
@@ -97,7 +99,7 @@ impl Report {
         let is_good = |row: &Row| {
             let is_whole = row.rows_sent == row.rows_stored;
             match row.system {
-                System::ClickstackCollector => is_whole,
+                System::ClickstackCollector | System::ClickstackCollectorSpool => is_whole,
                 System::Otelcol => !is_whole || self.equal(row) != Some(false),
                 System::Rotel => true,
             }
@@ -147,6 +149,7 @@ impl Report {
     fn record(&self, row: &Row) -> Line {
         Line {
             system: row.system,
+            spool: row.system.has_spool(),
             signal: row.case.signal,
             transport: row.case.transport,
             encoding: row.case.encoding,
@@ -176,7 +179,7 @@ impl Report {
             None => "-",
         };
         format!(
-            "{:<21} {:<21} {:<5} {:<9} {records:>6} {:>9} {stored:>9} {equal:>6} {:>9.2} {:>9.2} {:>8.0} {:>8} {:>8} {:>9.0} {:>9.0} {:>7}",
+            "{:<27} {:<21} {:<5} {:<9} {records:>6} {:>9} {stored:>9} {equal:>6} {:>9.2} {:>9.2} {:>8.0} {:>8} {:>8} {:>9.0} {:>9.0} {:>7}",
             row.system.name(),
             signal.name(),
             transport.name(),
@@ -194,7 +197,7 @@ impl Report {
     }
 }
 
-const HEAD: &str = "system                signal                trans encoding  reqsiz      sent    stored  equal  us/row  CH us/row   RSS MB   p50 ms   p99 ms    rows/s rows/part retries";
+const HEAD: &str = "system                      signal                trans encoding  reqsiz      sent    stored  equal  us/row  CH us/row   RSS MB   p50 ms   p99 ms    rows/s rows/part retries";
 
 fn rounded(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tests::clickhouse::{ClickHouse, Options};
 
 use crate::cases::Case;
-use crate::load::{Sender, Sent};
+use crate::load::{Sender, Sent, in_flight};
 use crate::report::Row;
 use crate::stored;
 use crate::system::{Running, System};
@@ -17,19 +17,18 @@ use tests::cost;
 /// Longer than the longest measurement: an engine nobody stopped ends by itself.
 const ENGINE_LIFE: Duration = Duration::from_secs(1_800);
 
-/// What is not a part of the case.
-#[derive(Clone, Copy, Debug)]
-pub struct Setup {
-    /// Ours keeps deliveries in a spool.
-    pub has_spool: bool,
-    /// Requests on their way at once.
-    pub connections: Option<usize>,
-}
-
-pub async fn measure(system: System, case: &Case, workload: &Workload, setup: Setup) -> anyhow::Result<Row> {
+/// `connections`: requests on their way at once, instead of as many as suit the system.
+pub async fn measure(
+    system: System,
+    case: &Case,
+    workload: &Workload,
+    connections: Option<usize>,
+) -> anyhow::Result<Row> {
     let engine = ClickHouse::start(Options { life: ENGINE_LIFE, ..Options::default() }).await?;
-    let mut running = system.start(&engine, case, setup.has_spool).await?;
-    let measured = phases(&engine, &running, case, workload, setup).await;
+    let mut running = system.start(&engine, case).await?;
+    let in_flight = connections.unwrap_or_else(|| in_flight(case.records, system.has_spool()));
+    let sender = Sender { address: running.address(case.transport), case: *case, pace: None, in_flight };
+    let measured = phases(&engine, &running, sender, workload).await;
     running.check_running()?;
     let mut row = measured.map_err(|error| error.context(running.log_tail()))?;
     row.system = system;
@@ -51,16 +50,8 @@ impl Cpu {
     }
 }
 
-async fn phases(
-    engine: &ClickHouse,
-    running: &Running,
-    case: &Case,
-    workload: &Workload,
-    setup: Setup,
-) -> anyhow::Result<Row> {
-    let table = case.signal.table();
-    let sender =
-        Sender { address: running.address(case.transport), case: *case, pace: None, connections: setup.connections };
+async fn phases(engine: &ClickHouse, running: &Running, sender: Sender, workload: &Workload) -> anyhow::Result<Row> {
+    let table = sender.case.signal.table();
     sender.send(&workload.warm).await?;
     let mut sent = rows(&workload.warm);
     stored::wait_for(engine, table, sent).await?;
@@ -85,7 +76,7 @@ async fn phases(
     sent += rows(&workload.paced);
     let stored = stored::wait_for(engine, table, sent).await?;
     Ok(Row {
-        case: *case,
+        case: sender.case,
         system: System::ClickstackCollector,
         transforms: true,
         rows_sent: sent,

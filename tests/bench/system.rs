@@ -16,6 +16,9 @@ pub const DATABASE: &str = "otel";
 #[serde(rename_all = "kebab-case")]
 pub enum System {
     ClickstackCollector,
+    /// The same with a spool: its answers mean "on this disk".
+    #[serde(rename = "clickstack-collector")]
+    ClickstackCollectorSpool,
     Otelcol,
     Rotel,
 }
@@ -29,14 +32,20 @@ pub enum Running {
 }
 
 impl System {
-    pub const ALL: &'static [System] = &[System::ClickstackCollector, System::Otelcol, System::Rotel];
+    pub const ALL: &'static [System] =
+        &[System::ClickstackCollector, System::ClickstackCollectorSpool, System::Otelcol, System::Rotel];
 
     pub const fn name(self) -> &'static str {
         match self {
             System::ClickstackCollector => "clickstack-collector",
+            System::ClickstackCollectorSpool => "clickstack-collector-spool",
             System::Otelcol => "otelcol",
             System::Rotel => "rotel",
         }
+    }
+
+    pub fn has_spool(self) -> bool {
+        self == System::ClickstackCollectorSpool
     }
 
     /// Whether it has what the case asks for. Rotel has no table for session replays and takes no zstd over gRPC.
@@ -50,11 +59,11 @@ impl System {
         self != System::Rotel || case.signal != Signal::JsonLogs
     }
 
-    pub async fn start(self, engine: &ClickHouse, case: &Case, has_spool: bool) -> anyhow::Result<Running> {
+    pub async fn start(self, engine: &ClickHouse, case: &Case) -> anyhow::Result<Running> {
         match self {
             // With the blocks it has where nothing is configured, not with the small ones of the tests.
-            System::ClickstackCollector => {
-                let folder = has_spool.then(tempfile::tempdir).transpose()?;
+            System::ClickstackCollector | System::ClickstackCollectorSpool => {
+                let folder = self.has_spool().then(tempfile::tempdir).transpose()?;
                 let spool = folder.as_ref().map(|folder| serde_json::json!({"directory": folder.path().join("spool")}));
                 let spool = spool.map(serde_json::from_value).transpose()?;
                 let defaults = |config: &mut crds::config::CollectorConfig| {

@@ -40,6 +40,13 @@ const SMALLEST: usize = 4 << 10;
 /// And at the most: no sender has more than an eighth of what is read ahead.
 const LARGEST: usize = super::AHEAD / 8;
 
+/// A frame so small leaves the connection's buffer, of 8 KiB and more, which it would keep from being filled again: a
+/// short copy, instead of a new buffer for each request and eight times its size held for it.
+const COPIED: usize = 4 << 10;
+
+/// Below it a request is admitted as it is, and not in steps: what waits in thousands is small.
+const EXACT: usize = 16 << 10;
+
 /// As much of a claimed length is made room for at once, when the first bytes of it have come.
 const CLAIM: usize = 1 << 20;
 
@@ -123,7 +130,7 @@ impl Intake {
             }
             self.admit(length, &mut permit)?;
             if length == data.len() {
-                first = data;
+                first = if length <= COPIED { Bytes::copy_from_slice(&data) } else { data };
                 continue;
             }
             if whole.is_empty() {
@@ -142,7 +149,8 @@ impl Intake {
         const STEP: usize = 64 << 10;
         if let Some(missing) = length.checked_sub(permit.bytes()).filter(|missing| *missing > 0) {
             let room = self.request_limit.saturating_sub(permit.bytes()).max(missing);
-            let more = missing.next_multiple_of(STEP).min(room);
+            let step = if length <= EXACT { 1 } else { STEP };
+            let more = missing.next_multiple_of(step).min(room);
             if !permit.grow(more) && !permit.grow(missing) {
                 return Err(Refused::Budget);
             }
@@ -250,4 +258,28 @@ async fn next_frame(
 pub(super) async fn discard(mut body: Incoming) {
     let rest = async { while let Some(Ok(_)) = body.frame().await {} };
     let _ = tokio::time::timeout(DISCARD_WITHIN, rest).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use prometheus_client::registry::Registry;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::{budget::Budget, metrics::Pipeline};
+
+    #[test]
+    fn a_small_request_holds_no_more_of_the_budget_than_it_is() {
+        let pipeline = Arc::new(Pipeline::new(&mut Registry::default()));
+        let (held, ahead) = (Budget::new(100 << 10), Budget::new(1 << 20));
+        let intake = Intake::new(mpsc::channel(1).0, held.clone(), ahead, 64 << 10, pipeline);
+        let mut small = || {
+            let mut permit = held.admit(1)?;
+            intake.admit(400, &mut permit).ok().map(|()| permit)
+        };
+        let held: Vec<_> = std::iter::from_fn(&mut small).collect();
+        assert_eq!(held.len(), 100);
+    }
 }

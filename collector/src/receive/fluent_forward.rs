@@ -81,7 +81,7 @@ impl Forward {
     pub async fn serve(self, socket: Socket, peer: IpAddr, stopping: watch::Receiver<bool>) {
         let Self { intake, metrics, key, hostname } = self;
         let protocol = Fluent { framing: Framing::default(), key, hostname };
-        Connection::serve(socket, protocol, intake.for_peer(peer), metrics, stopping).await;
+        Connection::serve(socket, protocol, intake.for_relay(peer), metrics, stopping).await;
     }
 }
 

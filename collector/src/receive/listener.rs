@@ -1,6 +1,6 @@
 //! Accepts connections and hands their requests to a service, until told to stop.
 //!
-//! Comes in: a bound socket, a service and perhaps certificates. Goes out: nothing; it ends when the last connection
+//! Comes in: a bound socket, what serves a peer and perhaps certificates. Goes out: nothing; it ends when the last connection
 //! has ended. On shutdown no new connection is taken, open ones are told to go away after the answers they wait for.
 //! Must not let one connection hold up the next: handshakes are made beside the loop that accepts.
 
@@ -57,10 +57,12 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-/// Serves until `stop` turns true and every open request is answered.
-pub async fn serve<S, F>(listener: TcpListener, tls: Option<Tls>, service: S, mut stop: watch::Receiver<bool>)
+/// Serves until `stop` turns true and every open request is answered. What a connection's requests have in common is
+/// made once for each connection, from its peer's address: `service_of`.
+pub async fn serve<C, S, F>(listener: TcpListener, tls: Option<Tls>, service_of: C, mut stop: watch::Receiver<bool>)
 where
-    S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    C: Fn(IpAddr) -> S + Send + 'static,
+    S: Fn(Request<Incoming>) -> F + Send + 'static,
     F: Future<Output = Response<Answer>> + Send + 'static,
 {
     let graceful = GracefulShutdown::new();
@@ -72,9 +74,8 @@ where
         };
         let Some((stream, peer)) = or_pause(accepted).await else { continue };
         let _ = stream.set_nodelay(true);
-        let (connection, mut stop) =
-            (Connection { builder: builder.clone(), watcher: graceful.watcher(), peer: Peer(peer.ip()) }, stop.clone());
-        let (service, tls) = (service.clone(), tls.clone());
+        let connection = Connection { builder: builder.clone(), watcher: graceful.watcher() };
+        let (service, tls, mut stop) = (service_of(peer.ip()), tls.clone(), stop.clone());
         tokio::spawn(async move {
             let accepted = tokio::select! {
                 accepted = greet(stream, tls) => accepted,
@@ -95,12 +96,7 @@ where
 struct Connection {
     builder: auto::Builder<TokioExecutor>,
     watcher: Watcher,
-    peer: Peer,
 }
-
-/// Where a connection comes from; an extension of each of its requests.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub IpAddr);
 
 impl Connection {
     async fn serve<I, S, F>(self, stream: I, service: S)
@@ -109,8 +105,7 @@ impl Connection {
         S: Fn(Request<Incoming>) -> F + Send + 'static,
         F: Future<Output = Response<Answer>> + Send + 'static,
     {
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(self.peer);
+        let service = service_fn(move |request: Request<Incoming>| {
             let answer = service(request);
             async move { Ok::<_, Infallible>(answer.await) }
         });

@@ -5,7 +5,10 @@
 //! buffer, admits it to the budget while it is read, and gives the answers OTLP asks for: a server library in
 //! between answers an oversized message with a code that OTLP's senders repeat for ever.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -60,7 +63,7 @@ enum Method {
 
 impl Grpc {
     /// Answers one request, and says who does.
-    pub async fn serve(self, request: Request<Incoming>) -> Response<Answer> {
+    pub async fn serve(self: Arc<Self>, request: Request<Incoming>) -> Response<Answer> {
         let keeper = self.keeper.and_then(|keeper| HeaderValue::from_str(&keeper.text()).ok());
         let begun = Instant::now();
         let mut answer = self.answer(request).await;
@@ -71,7 +74,7 @@ impl Grpc {
         answer
     }
 
-    async fn answer(self, request: Request<Incoming>) -> Response<Answer> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Answer> {
         let (parts, body) = request.into_parts();
         if !is_grpc(&parts.headers) {
             let mut response = Response::new(full(Bytes::new()));

@@ -3,7 +3,7 @@
 //! Comes in: a request. Goes out: its answer, in the format of the request, which a browser may read. Must not read a
 //! body before its sender is known.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
@@ -33,7 +33,7 @@ pub struct Http {
 
 impl Http {
     /// Answers one request.
-    pub async fn serve(self, request: Request<Incoming>) -> Response<Answer> {
+    pub async fn serve(self: Arc<Self>, request: Request<Incoming>) -> Response<Answer> {
         let (parts, body) = request.into_parts();
         // Before anything else: a browser asks without credentials, and shows its page no answer without permission.
         if let Some(answer) = self.cors.preflight(&parts) {

@@ -13,8 +13,9 @@ use std::{
 
 use crate::budget::Budget;
 
-/// Senders remembered; as many as there are connections. Those that have nothing on the way are forgotten first.
-const SENDERS: usize = 4096;
+/// Senders remembered: as many as there are connections, 4096 of either OTLP socket and 1024 of either stream. Those
+/// that have nothing on the way and no connection are forgotten first.
+const SENDERS: usize = 2 * 4096 + 2 * 1024;
 
 /// The budgets of one sender.
 #[derive(Clone, Debug)]
@@ -50,7 +51,7 @@ impl Shares {
             return share.clone();
         }
         if senders.len() >= SENDERS {
-            senders.retain(|_, share| !share.is_idle());
+            senders.retain(|_, share| !share.is_forgettable());
         }
         let Share { held, ahead, unfinished } = &self.whole;
         let share = Share {
@@ -66,8 +67,9 @@ impl Shares {
 }
 
 impl Share {
-    fn is_idle(&self) -> bool {
-        self.held.is_part_unused() && self.ahead.is_part_unused() && self.unfinished.is_part_unused()
+    /// One that a connection holds is not: forgotten, its sender would have another beside it.
+    fn is_forgettable(&self) -> bool {
+        self.held.is_part_forgettable() && self.ahead.is_part_forgettable() && self.unfinished.is_part_forgettable()
     }
 }
 
@@ -107,6 +109,17 @@ mod tests {
     fn the_share_of_an_address_is_one_for_all_its_connections() {
         let shares = shares();
         let _held = shares.of(address(1)).held.admit(300 << 10).unwrap();
+        assert!(shares.of(address(1)).held.admit(1).is_none());
+    }
+
+    #[test]
+    fn a_sender_with_a_connection_is_not_forgotten() {
+        let shares = shares();
+        let connection = shares.of(address(1));
+        for last in 0..=SENDERS as u32 {
+            shares.of(IpAddr::V4((0x0b00_0000 + last).into()));
+        }
+        let _held = connection.held.admit(300 << 10).unwrap();
         assert!(shares.of(address(1)).held.admit(1).is_none());
     }
 

@@ -42,13 +42,13 @@ impl Syslog {
 
     /// Serves one connection.
     pub async fn serve(self, socket: Socket, peer: IpAddr, stopping: watch::Receiver<bool>) {
-        Connection::serve(socket, Lines, self.intake.for_peer(peer), self.metrics, stopping).await;
+        Connection::serve(socket, Lines, self.intake.for_relay(peer), self.metrics, stopping).await;
     }
 
     /// Serves datagrams until told to stop, and what was taken is answered for. All of them have the share of one sender:
     /// what a datagram says of where it comes from is not known to be true.
     pub async fn receive(self, socket: UdpSocket, mut stopping: watch::Receiver<bool>) {
-        let intake = self.intake.for_peer(IpAddr::from([0, 0, 0, 0]));
+        let intake = self.intake.for_relay(IpAddr::from([0, 0, 0, 0]));
         let Some(mut outgoing) = Outgoing::new(NAME, intake, self.metrics, stopping.clone()) else { return };
         let mut buffer = vec![0; DATAGRAM];
         loop {

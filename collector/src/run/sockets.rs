@@ -44,9 +44,16 @@ pub(super) async fn start_admin(settings: &Settings, health: Health, registry: R
         .await
         .with_context(|| format!("cannot listen on admin.metrics {}", addresses.metrics))?;
     let mut servers = JoinSet::new();
-    let probed = move |request| health.clone().answer(request);
+    let probed = move |_| {
+        let health = health.clone();
+        move |request| health.clone().answer(request)
+    };
+    let scraped = move |_| {
+        let registry = Arc::clone(&registry);
+        move |request| admin::scrape(&request, &registry)
+    };
     servers.spawn(listener::serve(health_socket, None, probed, forever.clone()));
-    servers.spawn(listener::serve(metrics_socket, None, move |request| admin::scrape(&request, &registry), forever));
+    servers.spawn(listener::serve(metrics_socket, None, scraped, forever));
     Ok(servers)
 }
 
@@ -82,17 +89,16 @@ pub(super) async fn start_sockets(
     let grpc = Grpc { intake: intake.clone(), guard: guard.clone(), handovers, keeper };
     let http = Http { intake, guard, cors: Cors::new(&otlp.cors) };
     let mut sockets = JoinSet::new();
-    sockets.spawn(listener::serve(
-        grpc_socket,
-        tls.clone(),
-        move |request| Grpc { intake: grpc.intake.for_sender_of(&request), ..grpc.clone() }.serve(request),
-        draining.clone(),
-    ));
-    let serve = move |request| {
-        let Http { intake, guard, cors } = &http;
-        Http { intake: intake.for_sender_of(&request), guard: guard.clone(), cors: cors.clone() }.serve(request)
+    let over_grpc = move |peer| {
+        let grpc = Arc::new(Grpc { intake: grpc.intake.for_sender(peer), ..grpc.clone() });
+        move |request| Arc::clone(&grpc).serve(request)
     };
-    sockets.spawn(listener::serve(http_socket, tls, serve, draining.clone()));
+    let over_http = move |peer| {
+        let http = Arc::new(Http { intake: http.intake.for_sender(peer), ..http.clone() });
+        move |request| Arc::clone(&http).serve(request)
+    };
+    sockets.spawn(listener::serve(grpc_socket, tls.clone(), over_grpc, draining.clone()));
+    sockets.spawn(listener::serve(http_socket, tls, over_http, draining.clone()));
     if let Some(config) = &settings.config.receivers.fluent_forward {
         let receiving = fluent_forward(settings, config, streamed.clone(), Arc::clone(&streams), draining.clone());
         sockets.spawn(receiving.await?);

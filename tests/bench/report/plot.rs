@@ -85,7 +85,7 @@ fn bar(svg: &mut String, system: System, cost: f64, most: f64, x: f64, top: f64)
 
 fn legend(svg: &mut String) {
     for (place, system) in System::ALL.iter().enumerate() {
-        let x = 16.0 + 170.0 * place as f64;
+        let x = 16.0 + 200.0 * place as f64;
         let _ = writeln!(
             svg,
             "<rect x=\"{x}\" y=\"34\" width=\"10\" height=\"10\" fill=\"{}\"/><text x=\"{}\" y=\"43\">{}</text>",
@@ -99,6 +99,7 @@ fn legend(svg: &mut String) {
 const fn colour(system: System) -> &'static str {
     match system {
         System::ClickstackCollector => "#e8a400",
+        System::ClickstackCollectorSpool => "#f3cf73",
         System::Otelcol => "#4a5fc1",
         System::Rotel => "#8c8c8c",
     }

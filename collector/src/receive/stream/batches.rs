@@ -270,7 +270,7 @@ mod tests {
 
     /// Of one sender, who may hold three quarters of it.
     fn batches(intake: &Intake) -> Batches {
-        Batches::new(intake.for_peer([10, 0, 0, 1].into())).unwrap()
+        Batches::new(intake.for_relay([10, 0, 0, 1].into())).unwrap()
     }
 
     fn intake(budget: usize) -> Intake {
