@@ -1,5 +1,6 @@
 //! Fluent's forward protocol: what its own libraries send, field by field, and when they are told that it is stored.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use tests::ports::free_port;
 use tests::processes::Process;
 use tests::senders::fluent::Sending;
 use tests::wait::eventually;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 const WITHIN: Duration = Duration::from_secs(30);
 
@@ -154,4 +157,62 @@ async fn a_library_is_met_over_tls_and_no_other_way() {
     let ended = library.env("SSL_CERT_FILE", certificate_file).output().unwrap();
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
     go.check(&engine, false).await.unwrap();
+}
+
+/// A packed message, compressed with gzip, as Fluent Bit sends it where it asks for no ack.
+fn compressed(rows: std::ops::Range<u64>) -> Vec<u8> {
+    let mut folded = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    for row in rows {
+        // [0, {"log": a text of 1,000 bytes}]
+        folded.write_all(b"\x92\x00\x81\xa3log\xda\x03\xe8").unwrap();
+        folded.write_all(format!("{row:01000}").as_bytes()).unwrap();
+    }
+    let folded = folded.finish().unwrap();
+    let length = u32::try_from(folded.len()).unwrap().to_be_bytes();
+    // [tag, bytes, {"compressed": "gzip"}]
+    [&b"\x93\xa6folded\xc6"[..], &length, &folded, b"\x81\xaacompressed\xa4gzip"].concat()
+}
+
+/// Five times what its sender may hold comes of a connection, while ClickHouse is paused for longer than room is waited for
+/// where a sender asks.
+#[tokio::test]
+async fn a_sender_that_asks_for_nothing_waits_through_an_outage_on_one_connection_with_chunks_larger_than_its_share() {
+    const ROWS: u64 = 16_000;
+    const CHUNK: u64 = 8000;
+    let mut engine = ClickHouse::start(Options::default()).await.unwrap();
+    let gateway = Collector::gateway(&engine, |config| {
+        listening(config);
+        config.limits.request_bytes = "1Mi".parse().ok();
+        config.limits.memory_budget = "4Mi".parse().ok();
+    })
+    .await
+    .unwrap();
+    engine.pause().unwrap();
+    let mut connection =
+        TcpStream::connect(gateway.config.receivers.fluent_forward.as_ref().unwrap().address).await.unwrap();
+    for first in (0..ROWS).step_by(CHUNK as usize) {
+        connection.write_all(&compressed(first..first + CHUNK)).await.unwrap();
+    }
+    let of = |what: &str| format!("clickstack_collector_stream_{what}{{receiver=\"fluentforward\"}}");
+    eventually("it waits for room", WITHIN, async || match gateway.metric(&of("waiting_connections")).await {
+        Ok(1.0) => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await
+    .unwrap();
+    // Passing time is the subject.
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    assert!(gateway.metric(&of("records_total")).await.unwrap() < CHUNK as f64);
+    assert_eq!(gateway.metric(&of("connections")).await.unwrap(), 1.0);
+    engine.resume().unwrap();
+    let sql = "SELECT uniqExact(toUInt64(Body)), max(toUInt64(Body)) FROM otel.otel_logs \
+               WHERE LogAttributes['fluent.tag'] = 'folded'";
+    eventually("every row is stored", 4 * WITHIN, async || match engine.query(sql).await {
+        Ok(found) if found == format!("{ROWS}\t{}", ROWS - 1) => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await
+    .unwrap();
+    assert_eq!(gateway.metric(&of("connections")).await.unwrap(), 1.0);
+    assert_eq!(gateway.metric(&of("lost_records_total")).await.unwrap(), 0.0);
 }
