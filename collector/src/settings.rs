@@ -127,7 +127,7 @@ impl Settings {
     fn of_file(name: &str, text: &str, variables: &Variables) -> Result<Self, SettingsError> {
         let config =
             CollectorConfig::from_yaml(text).map_err(|error| SettingsError::Parse(name.to_owned(), error.into()))?;
-        let mut settings = Self::checked(config, name, variables)?;
+        let mut settings = Self::checked(config, name, variables, None)?;
         let outdone = environment::outdone_by_a_file(variables);
         if !outdone.is_empty() {
             settings.warnings.push(format!("{}: no effect beside {name}", outdone.join(", ")));
@@ -156,8 +156,17 @@ impl Settings {
         if let Some(opamp) = told.config.receivers.otlp.auth.opamp.as_mut().filter(|_| Path::new(SUPERVISOR).is_dir()) {
             opamp.state_file.get_or_insert(format!("{SUPERVISOR}/clickstack-collector.json"));
         }
-        let mut settings = Self::checked(told.config, custom.map_or(NAME, String::as_str), variables)?;
+        // In this mode the existing collector takes Fluent's protocol, of anybody: there are senders that rely on it.
+        let receivers = &told.config.receivers;
+        let open = receivers.otlp.auth.opamp.as_ref().and_then(|_| receivers.unlocked_fluent_problem());
+        let mut settings = Self::checked(told.config, custom.map_or(NAME, String::as_str), variables, open.as_ref())?;
         settings.warnings = told.warnings.into_iter().chain(extras.warnings).collect();
+        if let Some(fluent) = settings.config.receivers.fluent_forward.as_ref().filter(|_| open.is_some()) {
+            let address = fluent.address;
+            let warning =
+                format!("OPAMP_SERVER_URL: no effect on Fluent's protocol; {address} takes what anybody sends");
+            settings.warnings.push(warning);
+        }
         // The process's own log is for whoever runs it: a variable goes before the file.
         if let Some(level) = extras.log_level.filter(|_| named_filter(variables).is_none()) {
             settings.log_filter = level;
@@ -171,8 +180,19 @@ impl Settings {
         if self.config.spool.is_some() { (self.memory_budget / 2).max(self.request_limit) } else { self.memory_budget }
     }
 
-    fn checked(mut config: CollectorConfig, name: &str, variables: &Variables) -> Result<Self, SettingsError> {
-        let problems = config.problems();
+    /// `allowed` is the one problem that is none.
+    fn checked(
+        mut config: CollectorConfig,
+        name: &str,
+        variables: &Variables,
+        allowed: Option<&Problem>,
+    ) -> Result<Self, SettingsError> {
+        let auth = &config.receivers.otlp.auth;
+        let sender_token = environment::token(variables).filter(|_| *auth == Auth::default());
+        let mut problems = config.problems();
+        // A token beside the document is a lock as one in it.
+        problems.extend(sender_token.as_ref().and_then(|_| config.receivers.unlocked_fluent_problem()));
+        problems.retain(|problem| Some(problem) != allowed);
         if !problems.is_empty() {
             return Err(SettingsError::Problems { file: name.to_owned(), problems });
         }
@@ -195,8 +215,6 @@ impl Settings {
             days: if config.spool.is_some() { assemble::DAYS_KEPT } else { assemble::DAYS_AWAITED },
         };
         let (login, log_filter) = (login(&config, variables), log_filter(variables));
-        let auth = &config.receivers.otlp.auth;
-        let sender_token = environment::token(variables).filter(|_| *auth == Auth::default());
         let (node, kubernetes_api) = (node(&config, variables), kubernetes_api(&config, variables));
         Ok(Self {
             config,

@@ -66,3 +66,50 @@ fn a_file_goes_before_the_variables_but_for_secrets_it_does_not_name() {
     let login = Settings::of_file("f", named, &all).unwrap().login;
     assert!(matches!((login.username, login.password), (Some(Secret::File(_)), Some(Secret::File(_)))));
 }
+
+const TOKEN: (&str, &str) = ("OTLP_AUTH_TOKEN", "sesame");
+const OPAMP: (&str, &str) = ("OPAMP_SERVER_URL", "http://app:4320");
+const LOCK: &str = "receivers.fluentForward.sharedKeyFile";
+
+#[test]
+fn a_token_in_the_environment_leaves_no_second_door_open() {
+    let file = |fluent: &str| {
+        format!("role: gateway\nclickhouse: {{endpoint: 'http://c:8123'}}\nreceivers: {{fluentForward: {fluent}}}\n")
+    };
+    assert!(Settings::of_file("f", &file("{}"), &variables(&[])).is_ok());
+    assert!(Settings::of_file("f", &file("{sharedKeyFile: /k}"), &variables(&[TOKEN])).is_ok());
+    let told = Settings::of_file("f", &file("{}"), &variables(&[TOKEN])).unwrap_err().to_string();
+    assert!(told.contains(LOCK) && !told.contains(TOKEN.1), "{told}");
+    let dir = tempfile::tempdir().unwrap();
+    let custom = dir.path().join("custom.yaml");
+    fs::write(
+        &custom,
+        "receivers: {fluentforward: {endpoint: '0.0.0.0:24225'}}
+service: {pipelines: {logs/in: {receivers: [otlp/hyperdx, fluentforward]}}}
+",
+    )
+    .unwrap();
+    let custom = ("CUSTOM_OTELCOL_CONFIG_FILE", custom.to_str().unwrap());
+    assert!(Settings::of_environment(&variables(&[HERE, custom])).is_ok());
+    for locks in [&[TOKEN][..], &[("OIDC_ISSUER_URL", "https://id.example"), ("OIDC_AUDIENCE", "otel")]] {
+        let pairs: Vec<_> = [HERE, custom].iter().chain(locks).copied().collect();
+        let told = Settings::of_environment(&variables(&pairs)).unwrap_err().to_string();
+        assert!(told.contains(LOCK), "{told}");
+    }
+}
+
+#[test]
+fn fluents_door_is_open_beside_an_opamp_server_where_variables_name_it_and_not_where_a_file_does() {
+    // A token has no effect beside the server, and so is no lock.
+    let settings = Settings::of_environment(&variables(&[HERE, OPAMP, TOKEN])).unwrap();
+    assert!(settings.config.receivers.fluent_forward.is_some() && settings.sender_token.is_none());
+    let told: Vec<_> =
+        settings.warnings.iter().filter(|what| what.contains("24225 takes what anybody sends")).collect();
+    assert_eq!(told.len(), 1, "{:?}", settings.warnings);
+    let file = "role: gateway\nclickhouse: {endpoint: 'http://c:8123'}
+receivers: {otlp: {auth: {opamp: {endpoint: 'http://app:4320'}}}, fluentForward: {}}\n";
+    for pairs in [&[][..], &[OPAMP]] {
+        let told = Settings::of_file("f", file, &variables(pairs)).unwrap_err().to_string();
+        assert!(told.contains(LOCK), "{told}");
+    }
+}

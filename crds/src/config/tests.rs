@@ -276,6 +276,8 @@ fn a_second_door_needs_a_port_of_its_own_and_a_lock_where_the_first_has_one() {
         ("{}", "{address: '0.0.0.0:4318'}", vec!["receivers.fluentForward.address"]),
         ("{}", "{sharedKeyFile: ''}", vec![key]),
         ("{tokenFiles: [/t]}", "{}", vec![key]),
+        ("{opamp: {endpoint: 'http://app:4320'}}", "{}", vec![key]),
+        ("{opamp: {endpoint: 'http://app:4320'}}", "{sharedKeyFile: /k}", vec![]),
         ("{tokenFiles: [/t]}", "{sharedKeyFile: /k}", vec![]),
         ("{tokenFiles: [/t]}", "{tls: {certificateFile: /c, keyFile: /k}}", vec![key]),
         ("{tokenFiles: [/t]}", "{tls: {certificateFile: /c, keyFile: /k, clientCaFile: /a}}", vec![]),

@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 
-use super::super::{Auth, CollectorConfig, Cors, FluentForward, Otlp, Role, Tls};
+use super::super::{Auth, CollectorConfig, Cors, FluentForward, Otlp, Receivers, Role, Tls};
 use crate::problem::Problem;
 
 pub(super) fn problems(config: &CollectorConfig, found: &mut Vec<Problem>) {
@@ -12,6 +12,9 @@ pub(super) fn problems(config: &CollectorConfig, found: &mut Vec<Problem>) {
     otlp(&receivers.otlp, found);
     if let Some(fluent) = &receivers.fluent_forward {
         fluent_forward(fluent, &receivers.otlp, found);
+        if receivers.otlp.auth != Auth::default() {
+            found.extend(receivers.unlocked_fluent_problem());
+        }
         unused("receivers.fluentForward", config.role, found);
     }
     if let Some(syslog) = &receivers.syslog {
@@ -34,8 +37,19 @@ fn unused(field: &str, role: Role, found: &mut Vec<Problem>) {
     }
 }
 
-/// Where senders have to show who they are, there is no second door without a lock. An OpAMP server is HyperDX, whose own
-/// collectors have this door, and senders behind it.
+impl Receivers {
+    /// What is wrong with Fluent's receiver where senders of OTLP have to show who they are, also where that is said
+    /// beside the document: there is no second door without a lock.
+    pub fn unlocked_fluent_problem(&self) -> Option<Problem> {
+        let fluent = self.fluent_forward.as_ref()?;
+        let is_locked =
+            fluent.shared_key_file.is_some() || fluent.tls.as_ref().is_some_and(|tls| tls.client_ca_file.is_some());
+        let message = "is missing, and senders of OTLP have to show who they are; name a key, or ask for client \
+                       certificates";
+        (!is_locked).then(|| Problem::new("receivers.fluentForward.sharedKeyFile", message))
+    }
+}
+
 fn fluent_forward(fluent: &FluentForward, otlp: &Otlp, found: &mut Vec<Problem>) {
     taken("receivers.fluentForward.address", fluent.address, otlp, found);
     if let Some(file) = &fluent.shared_key_file {
@@ -43,13 +57,6 @@ fn fluent_forward(fluent: &FluentForward, otlp: &Otlp, found: &mut Vec<Problem>)
     }
     if let Some(files) = &fluent.tls {
         tls("receivers.fluentForward.tls", files, found);
-    }
-    let is_open =
-        fluent.shared_key_file.is_none() && fluent.tls.as_ref().is_none_or(|tls| tls.client_ca_file.is_none());
-    if is_open && (Auth { opamp: None, ..otlp.auth.clone() }) != Auth::default() {
-        let message = "is missing, and senders of OTLP have to show who they are; name a key, or ask for client \
-                       certificates";
-        found.push(Problem::new("receivers.fluentForward.sharedKeyFile", message));
     }
 }
 
