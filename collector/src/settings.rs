@@ -125,8 +125,10 @@ impl Settings {
     }
 
     fn of_file(name: &str, text: &str, variables: &Variables) -> Result<Self, SettingsError> {
+        // Not with the lines around it: it may be a file with secrets, named by mistake.
+        let wrong = |error: serde_saphyr::Error| error.without_snippet().to_string().into();
         let config =
-            CollectorConfig::from_yaml(text).map_err(|error| SettingsError::Parse(name.to_owned(), error.into()))?;
+            CollectorConfig::from_yaml(text).map_err(|error| SettingsError::Parse(name.to_owned(), wrong(error)))?;
         let mut settings = Self::checked(config, name, variables, None)?;
         let outdone = environment::outdone_by_a_file(variables);
         if !outdone.is_empty() {

@@ -5,7 +5,7 @@
 //! relies on it.
 
 use crds::{
-    config::{ClickHouse, CollectorConfig, Receivers, Retention},
+    config::{ClickHouse, CollectorConfig, Receivers},
     problem::Problem,
     quantity,
 };
@@ -63,7 +63,9 @@ pub(super) const LARGEST_ROWS: u64 = 1_000_000;
 /// Lays the file over the configuration.
 pub(super) fn overlay(text: &str, variables: &Variables, config: &mut CollectorConfig) -> Result<Extras, Vec<Problem>> {
     let unreadable = |message: String| vec![Problem::new("CUSTOM_OTELCOL_CONFIG_FILE", message)];
-    let document: Value = serde_saphyr::from_str(text).map_err(|error| unreadable(format!("is not YAML: {error}")))?;
+    // Not with the lines around it: a password may stand there.
+    let document: Value = serde_saphyr::from_str(text)
+        .map_err(|error: serde_saphyr::Error| unreadable(format!("is not YAML: {}", error.without_snippet())))?;
     let Flat { mut leaves, warnings, mut problems } = Flat::of(&document, variables);
     let used = Used::of(&mut leaves, config.receivers.fluent_forward.is_some(), &mut problems);
     let mut overlay = Overlay { variables, leaves: &leaves, extras: Extras { warnings, ..Extras::default() } };
@@ -140,10 +142,10 @@ impl Overlay<'_> {
                 self.extras.memory_percent = (percent > 0).then_some(percent);
             }
             "receivers.otlp.protocols.grpc.max_recv_msg_size_mib" => {
-                config.limits.request_bytes = Some(quantity::ByteSize::mebibytes(whole(leaf)?));
+                self.request_limit(path, quantity::ByteSize::mebibytes(whole(leaf)?), config);
             }
             "receivers.otlp.protocols.http.max_request_body_size" => {
-                config.limits.request_bytes = Some(quantity::ByteSize(whole(leaf)?));
+                self.request_limit(path, quantity::ByteSize(whole(leaf)?), config);
             }
             "extensions.health_check.endpoint" => config.admin.health = address(leaf)?,
             "service.telemetry.metrics.address" => config.admin.metrics = address(leaf)?,
@@ -157,6 +159,15 @@ impl Overlay<'_> {
         Ok(())
     }
 
+    /// Who could send so much to one of both still can.
+    fn request_limit(&mut self, path: &str, said: quantity::ByteSize, config: &mut CollectorConfig) {
+        let other = config.limits.request_bytes.unwrap_or(said);
+        if said != other {
+            self.warn(path, "gRPC and HTTP have one limit here, of unpacked requests; the larger of both is used");
+        }
+        config.limits.request_bytes = Some(said.max(other));
+    }
+
     fn exporter(&mut self, path: &str, key: &str, leaf: &Leaf, clickhouse: &mut ClickHouse) -> Result<(), String> {
         if let Some((_, variable)) = BESIDE.iter().find(|(beside, _)| *beside == path) {
             let is_said = self.variables.get(*variable).map(String::as_str) == leaf.text();
@@ -166,11 +177,12 @@ impl Overlay<'_> {
         }
         match key {
             "clickhouse.database" => clickhouse.database = text(leaf)?.to_owned(),
-            "clickhouse.ttl" => {
-                let (ttl, sessions) = (time(leaf)?, clickhouse.retention.sessions);
-                clickhouse.retention = Retention { sessions, ..Retention::of(ttl) };
+            // There it is about tables that the exporter makes, which it is told not to; taken for the tables of
+            // ClickStack it could delete rows.
+            "clickhouse.ttl" | "clickhouse/rrweb.ttl" => {
+                time(leaf)?;
+                self.warn(path, "no effect; set HYPERDX_OTEL_EXPORTER_TABLES_TTL, or …_SESSIONS_TTL for replays");
             }
-            "clickhouse/rrweb.ttl" => clickhouse.retention.sessions = time(leaf)?,
             "clickhouse.timeout" => clickhouse.timeout = time(leaf)?,
             // There it is about tables of another form, and false by default; those of ClickStack are made in any case,
             // before the collector starts. They are made here.

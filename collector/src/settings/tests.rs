@@ -54,6 +54,14 @@ fn of_several_files_one_is_this_collectors() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_is_told_by_its_place_and_shows_nothing_of_what_stands_around_it() {
+    let file = "role: gateway\nclickhouse:\n  endpoint: http://c:8123\n  password: sesame\n";
+    let error = Settings::of_file("f", file, &variables(&[])).unwrap_err();
+    let told = format!("{:#}", anyhow::Error::new(error));
+    assert!(told.contains("password") && told.contains("line 4") && !told.contains("sesame"), "{told}");
+}
+
+#[test]
 fn a_file_goes_before_the_variables_but_for_secrets_it_does_not_name() {
     let all = variables(&[HERE, ("CLICKHOUSE_PASSWORD", "hunter2"), ("HYPERDX_LOG_LEVEL", "warn")]);
     let plain = "role: gateway\nclickhouse: {endpoint: 'http://other:8123'}\n";

@@ -3,15 +3,17 @@
 //! Comes in: a parsed document and the variables. Goes out: every value that is no map, with its path and with what the
 //! variables say in it; warnings and problems. What stands for a whole value has the type its text has as YAML, as
 //! there; what stands inside a text is text. Must not read files or addresses, which may be named there too, nor print
-//! what a variable holds.
+//! what a variable holds: of a text, only what stands in the file.
 
 use crds::problem::Problem;
 use serde_json::Value;
 
 use super::super::Variables;
 
-/// Variables in variables: no file has more of them, and one that names itself has no end.
-const MOST: usize = 100;
+/// Variables of a whole document: no file has more of them, and one whose value names itself, perhaps twice, has no end.
+const MOST: usize = 500;
+
+const ENDLESS: &str = "names more than 500 variables with all that they hold, or one that names itself; write fewer";
 
 /// A value that is no map.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,27 +41,30 @@ impl Flat {
     /// An empty map asks for nothing, and so does a value that is absent.
     pub(super) fn of(document: &Value, variables: &Variables) -> Self {
         let mut flat = Self::default();
-        flat.add("", document, variables, MOST);
+        flat.add("", document, &mut Expander { variables, left: MOST, within: None });
         flat
     }
 
-    fn add(&mut self, path: &str, value: &Value, variables: &Variables, depth: usize) {
+    fn add(&mut self, path: &str, value: &Value, expander: &mut Expander<'_>) {
         match value {
             Value::Object(map) => {
                 for (key, value) in map {
                     let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                    self.add(&path, value, variables, depth);
+                    self.add(&path, value, expander);
                 }
             }
             Value::Null => {}
             Value::Array(list) => {
-                let list = list.iter().filter_map(|value| self.expanded(path, value, variables)).map(|leaf| leaf.value);
-                let value = Value::Array(list.collect());
+                let list = list.iter().filter_map(|value| self.expanded(path, value, expander));
+                let value = Value::Array(list.map(|leaf| leaf.value).collect());
                 self.leaves.push((path.to_owned(), Leaf { value, written: None }));
             }
-            value => match self.expanded(path, value, variables) {
-                Some(Leaf { value: value @ (Value::Object(_) | Value::Array(_)), .. }) if depth > 0 => {
-                    self.add(path, &value, variables, depth - 1);
+            value => match self.expanded(path, value, expander) {
+                // As deep as variables are left.
+                Some(Leaf { value: inner @ (Value::Object(_) | Value::Array(_)), .. }) => {
+                    let before = expander.enter(value);
+                    self.add(path, &inner, expander);
+                    expander.within = before;
                 }
                 Some(Leaf { value: Value::Null, .. }) | None => {}
                 Some(leaf) => self.leaves.push((path.to_owned(), leaf)),
@@ -67,10 +72,14 @@ impl Flat {
         }
     }
 
-    fn expanded(&mut self, path: &str, value: &Value, variables: &Variables) -> Option<Leaf> {
+    fn expanded(&mut self, path: &str, value: &Value, expander: &mut Expander<'_>) -> Option<Leaf> {
         let Value::String(text) = value else { return Some(Leaf { value: value.clone(), written: None }) };
-        let (leaf, unset) = match expand(text, variables) {
+        let (leaf, unset) = match expander.expand(text) {
             Ok(found) => found,
+            // What has no end is told once, and not for each thing that is left.
+            Err(message) if message == ENDLESS && self.problems.iter().any(|told| told.message == ENDLESS) => {
+                return None;
+            }
             Err(message) => {
                 self.problems.push(Problem::new(path, message));
                 return None;
@@ -83,28 +92,45 @@ impl Flat {
     }
 }
 
-/// A text with what its variables hold, and the names of those that are not set.
-fn expand(text: &str, variables: &Variables) -> Result<(Leaf, Vec<String>), String> {
-    let (mut text, mut written, mut unset) = (text.to_owned(), None, Vec::new());
-    for _ in 0..MOST {
-        let Some((open, close)) = next(&text) else {
-            let value = Value::String(text.replace("$$", "$"));
-            return Ok((Leaf { value, written }, unset));
-        };
-        let found = held(&text[open + 2..close], variables, &mut unset)?;
-        if (open, close + 1) != (0, text.len()) {
-            text.replace_range(open..=close, &found);
-            continue;
-        }
-        match serde_saphyr::from_str(&found) {
-            Ok(Value::String(_)) | Err(_) => text = found,
-            Ok(value) => {
-                written = (!value.is_null()).then_some(found);
-                return Ok((Leaf { value, written }, unset));
+/// Puts the values of variables in their places.
+struct Expander<'a> {
+    variables: &'a Variables,
+    /// How many more.
+    left: usize,
+    /// What stands in the file, where what is read now is the value of a variable in it.
+    within: Option<String>,
+}
+
+impl Expander<'_> {
+    /// From here on values come from the variables of this one. Gives back what was before.
+    fn enter(&mut self, value: &Value) -> Option<String> {
+        let before = self.within.clone();
+        self.within = before.clone().or_else(|| value.as_str().map(str::to_owned));
+        before
+    }
+
+    /// A text with what its variables hold, and the names of those that are not set.
+    fn expand(&mut self, written: &str) -> Result<(Leaf, Vec<String>), String> {
+        let (mut text, mut unset) = (written.to_owned(), Vec::new());
+        while let Some((open, close)) = next(&text) {
+            self.left = self.left.checked_sub(1).ok_or(ENDLESS)?;
+            let is_own = self.within.is_none() && written.contains(&text[open..=close]);
+            let source = (!is_own).then(|| self.within.as_deref().unwrap_or(written));
+            let found = held(&text[open + 2..close], self.variables, source, &mut unset)?;
+            if (open, close + 1) != (0, text.len()) {
+                text.replace_range(open..=close, &found);
+                continue;
+            }
+            match serde_saphyr::from_str(&found) {
+                Ok(Value::String(_)) | Err(_) => text = found,
+                Ok(value) => {
+                    let written = (!value.is_null()).then_some(found);
+                    return Ok((Leaf { value, written }, unset));
+                }
             }
         }
+        Ok((Leaf { value: Value::String(text.replace("$$", "$")), written: None }, unset))
     }
-    Err("names variables that name variables without end".to_owned())
 }
 
 /// Where the first variable begins and ends: the innermost one, and not one behind an odd number of `$`.
@@ -122,14 +148,18 @@ fn next(text: &str) -> Option<(usize, usize)> {
     }
 }
 
-fn held(named: &str, variables: &Variables, unset: &mut Vec<String>) -> Result<String, String> {
+/// What a variable holds. `source` is what stands in the file, where what is named here is of a variable in it, and may be
+/// part of a secret.
+fn held(named: &str, variables: &Variables, source: Option<&str>, unset: &mut Vec<String>) -> Result<String, String> {
+    let shown = |what: &str| source.map_or_else(|| format!("{what:?}"), |source| format!("what {source} holds"));
     let named = match named.split_once(':') {
         None => named,
         Some(("env", named)) => named,
         Some((scheme, _)) => {
             return Err(format!(
-                "asks for something of {scheme:?}; only variables are read here, written as ${{env:NAME}} or \
-                 ${{env:NAME:-default}}"
+                "asks for something of {}; only variables are read here, written as ${{env:NAME}} or \
+                 ${{env:NAME:-default}}",
+                shown(scheme)
             ));
         }
     };
@@ -137,11 +167,14 @@ fn held(named: &str, variables: &Variables, unset: &mut Vec<String>) -> Result<S
     let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if !is_name {
-        return Err(format!("{name:?} is no name of a variable; use letters, digits and _, or write $$ for a $"));
+        return Err(format!(
+            "{} is no name of a variable; use letters, digits and _, or write $$ for a $",
+            shown(name)
+        ));
     }
     let held = variables.get(name).map(String::as_str).or(default);
     if held.is_none() {
-        unset.push(name.to_owned());
+        unset.push(source.map_or_else(|| name.to_owned(), |source| format!("named by {source}")));
     }
     Ok(held.unwrap_or_default().to_owned())
 }
@@ -161,6 +194,12 @@ mod tests {
             ("DOLLAR", "a$$b"),
             ("SELF", "${SELF}"),
             ("BROKEN", "a: ["),
+            ("TWICE", "{a: '${TWICE}', b: '${TWICE}'}"),
+            ("PASSWORD", "${hunter2:x}"),
+            ("OTHER", "hunter${2}"),
+            ("THIRD", "${hunter2}"),
+            ("IN_MAP", "{a: '${hunter2:x}'}"),
+            ("IN_LIST", "['${hunter2:x}']"),
         ];
         pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
@@ -206,13 +245,30 @@ mod tests {
             ("${yaml:a}", "\"yaml\""),
             ("${NAME:-x}", "${env:NAME:-default}"),
             ("${1A}", "no name"),
-            ("${SELF}", "without end"),
+            ("${SELF}", "names itself"),
+            ("${TWICE}", "names itself"),
+            ("a ${PASSWORD}", "of what a ${PASSWORD} holds"),
+            ("${PASSWORD}", "of what ${PASSWORD} holds"),
+            ("${OTHER}", "what ${OTHER} holds is no name"),
+            ("${env:IN_MAP}", "of what ${env:IN_MAP} holds"),
+            ("${env:IN_LIST}", "of what ${env:IN_LIST} holds"),
         ] {
             let problems = flat(text).problems;
             assert!(problems.len() == 1 && problems[0].to_string().contains(told), "{text}: {problems:?}");
+            assert!(!problems[0].to_string().contains("hunter"), "{text}: {problems:?}");
         }
         let unset = flat("${env:NOBODY}");
         assert!(unset.leaves.is_empty() && unset.problems.is_empty());
         assert!(unset.warnings[0].contains("k: the variable NOBODY is not set"), "{:?}", unset.warnings);
+        let third = flat("${THIRD}").warnings.concat();
+        assert!(third.contains("named by ${THIRD} is not set") && !third.contains("hunter2"), "{third}");
+    }
+
+    #[test]
+    fn variables_of_a_whole_document_have_an_end() {
+        let doubling = |n: usize| format!("{{a: '${{V{n}}}', b: '${{V{n}}}'}}");
+        let variables = (0..100).map(|n| (format!("V{n}"), doubling(n + 1))).collect();
+        let found = Flat::of(&serde_json::json!({ "k": "${V0}", "l": ["${V0}", "x"] }), &variables);
+        assert!(found.problems.len() == 1 && found.leaves.len() <= 2 * MOST, "{:?}", found.problems);
     }
 }
