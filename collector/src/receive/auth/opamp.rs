@@ -3,7 +3,7 @@
 //!
 //! Comes in: the server's address. Goes out: [`Advice`] for the guard, in force as soon as it is heard. The server is
 //! polled; its last answer is kept on disk, and counts until there is a new one: a server that is away or in trouble changes
-//! nothing. Before the first answer nobody is let in and nobody refused: senders are told to send again. Must not
+//! nothing, but one that asks for a lock that cannot be had here closes an open door. Before the first answer nobody is let in and nobody refused: senders are told to send again. Must not
 //! let somebody in for want of an answer, end the process over one, or show a token.
 
 use std::{
@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use self::{
     admission::{Admission, FILE, Reading, Refusal},
     exchange::Server,
+    keeper::Keeper,
     kept::{Answer, Kept},
     messages::{
         AgentDescription, AgentDisconnect, AgentToServer, ComponentHealth, KeyValue, RemoteConfigStatus,
@@ -31,6 +32,7 @@ use crate::trouble::chain;
 
 mod admission;
 mod exchange;
+mod keeper;
 mod kept;
 mod messages;
 mod metrics;
@@ -70,7 +72,9 @@ pub struct Client {
     endpoint: String,
     server: Server,
     pace: Pace,
-    kept: Option<Kept>,
+    keeper: Option<Keeper>,
+    /// The reason that was told last why the disk does not have the answer, until it has.
+    not_kept: Option<String>,
     agent: Agent,
     /// The configuration that was offered last, and what became of it.
     offered: Option<Offered>,
@@ -92,6 +96,8 @@ struct Agent {
 struct Offered {
     hash: Vec<u8>,
     refusal: Option<String>,
+    /// By a process before this one, of another version perhaps, which may have read it otherwise.
+    is_of_before: bool,
 }
 
 /// What an answer has changed.
@@ -112,14 +118,15 @@ impl Client {
             endpoint: config.endpoint.clone(),
             server: Server::new(config),
             pace: Pace::new(config.interval.0),
-            kept,
+            keeper: None,
+            not_kept: None,
             agent: Agent::new(),
             offered: None,
             admission,
             doubt: watch::Sender::new(Some(doubt)),
             metrics: Metrics::new(registry),
         };
-        client.recall();
+        client.recall(kept);
         (client, Advice(advice))
     }
 
@@ -152,7 +159,7 @@ impl Client {
                         let (server, offers) = (&self.endpoint, answer.remote_config.is_some());
                         tracing::info!(server, offers_configuration = offers, "the OpAMP server answers");
                     }
-                    let heard = self.hear(answer).await;
+                    let heard = self.hear(answer);
                     // What became of an offer is told at once; whoever has a new one for every message waits.
                     let is_owed = heard == Heard::Offer && last == Heard::Nothing;
                     last = heard;
@@ -173,6 +180,7 @@ impl Client {
                     self.pace.failed(error.after())
                 }
             };
+            self.keep().await;
             tokio::time::sleep(pause).await;
         }
     }
@@ -201,7 +209,7 @@ impl Client {
         }
     }
 
-    async fn hear(&mut self, answer: ServerToAgent) -> Heard {
+    fn hear(&mut self, answer: ServerToAgent) -> Heard {
         if let Some(identity) = answer.agent_identification.filter(|identity| identity.new_instance_uid.len() == UID) {
             self.agent.uid = identity.new_instance_uid;
         }
@@ -215,40 +223,71 @@ impl Client {
             (hash, Some(body)) if hash.is_empty() => sha256(body).to_vec(),
             (hash, _) => hash,
         };
-        if self.offered.as_ref().is_some_and(|offered| offered.hash == hash) {
+        if self.offered.as_ref().is_some_and(|offered| offered.hash == hash && !offered.is_of_before) {
             return Heard::Nothing;
         }
         let read = body.ok_or(Refusal::Absent).and_then(|body| admission::read(&body));
         let refusal = match read {
             Ok(reading) => {
-                self.apply(hash.clone(), reading).await;
+                self.apply(hash.clone(), reading);
                 None
             }
-            Err(refusal) => {
-                let refusal = refusal.to_string();
-                tracing::warn!(reason = refusal, "an OpAMP configuration cannot be honoured; the one before counts");
-                self.metrics.failed("config");
-                self.doubt_because(&format!("its configuration cannot be honoured: {refusal}"));
-                Some(refusal)
-            }
+            Err(refusal) => Some(self.refuse(&refusal)),
         };
         self.metrics.applied(refusal.is_none());
-        self.offered = Some(Offered { hash, refusal });
+        self.offered = Some(Offered { hash, refusal, is_of_before: false });
         Heard::Offer
     }
 
-    async fn apply(&mut self, hash: Vec<u8>, reading: Reading) {
+    /// The configuration before counts, unless that is an open door which the server wants closed, in whatever way.
+    fn refuse(&mut self, refusal: &Refusal) -> String {
+        let is_open = self.admission.borrow().as_deref() == Some(&Admission::Everybody);
+        let closes = is_open && refusal.asks_for_a_lock();
+        let senders = if closes { "are told to send again, until there is another" } else { "as before" };
+        let reason = refusal.to_string();
+        tracing::warn!(reason, senders, "an OpAMP configuration cannot be honoured");
+        if closes {
+            self.admission.send_replace(None);
+            self.want(None);
+        }
+        self.metrics.failed("config");
+        self.doubt_because(&format!("its configuration cannot be honoured: {reason}"));
+        reason
+    }
+
+    fn apply(&mut self, hash: Vec<u8>, reading: Reading) {
         let Reading { admission, ignored } = reading;
         let ignored = ignored.join(", ");
         tracing::info!(senders = admission.to_string(), ignored, "an OpAMP configuration is in force");
         // Before it is on the disk: a slow one holds up no removal of a key.
         self.admit(admission.clone());
-        let Some(kept) = self.kept.clone() else { return };
-        let saved = tokio::task::spawn_blocking(move || kept.save(&Answer { hash, admission })).await;
-        if let Ok(Err(error)) = saved {
-            tracing::warn!(error = chain(&error), "the OpAMP server's answer is not kept; a start needs the server");
-            self.metrics.failed("not_kept");
+        self.want(Some(Answer { hash, admission }));
+    }
+
+    fn want(&mut self, answer: Option<Answer>) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.want(answer);
         }
+    }
+
+    /// Brings the disk up to date, as far as it can be; what is left is for the next time.
+    async fn keep(&mut self) {
+        let Some(keeper) = &mut self.keeper else { return };
+        let reason = keeper.settle().await.err().map(|error| chain(&error));
+        match &reason {
+            Some(error) => {
+                self.metrics.failed("not_kept");
+                if reason != self.not_kept {
+                    tracing::warn!(
+                        error,
+                        "the OpAMP server's answer is not on the disk yet; a start goes by what is, until the server answers"
+                    );
+                }
+            }
+            None if self.not_kept.is_some() => tracing::info!("the OpAMP server's answer is on the disk now"),
+            None => {}
+        }
+        self.not_kept = reason;
     }
 
     fn admit(&self, admission: Admission) {
@@ -257,8 +296,8 @@ impl Client {
     }
 
     /// What was said before this process: it counts until the server answers.
-    fn recall(&mut self) {
-        let Some(kept) = &self.kept else {
+    fn recall(&mut self, kept: Option<Kept>) {
+        let Some(kept) = kept else {
             let remedy = "receivers.otlp.auth.opamp.stateFile, or CLICKSTACK_OPAMP_STATE_FILE";
             tracing::warn!(remedy, "the OpAMP server's answers are not kept, so senders wait for it after every start");
             return;
@@ -268,7 +307,7 @@ impl Client {
             Ok(Some(Answer { hash, admission })) => {
                 tracing::info!(senders = admission.to_string(), "the OpAMP configuration of before is in force");
                 self.admit(admission);
-                self.offered = Some(Offered { hash, refusal: None });
+                self.offered = Some(Offered { hash, refusal: None, is_of_before: true });
                 self.metrics.applied(true);
             }
             Err(error) => {
@@ -279,6 +318,7 @@ impl Client {
                 self.metrics.failed("not_kept");
             }
         }
+        self.keeper = Some(Keeper::of(kept));
     }
 
     fn doubt_because(&self, reason: &str) {

@@ -48,6 +48,9 @@ pub(super) enum Refusal {
     Json(usize),
     #[error("{0} is missing or of another form than expected")]
     Form(String),
+    /// The same of what says who may send.
+    #[error("{0} is missing or of another form than expected")]
+    Lock(String),
     #[error("the OTLP receivers ask for different authenticators, and share their ports here")]
     Different,
     #[error("extensions.{0} is no bearertokenauth, which is the only authenticator there is here")]
@@ -58,6 +61,21 @@ pub(super) enum Refusal {
     Empty(String),
     #[error("{0} holds more than {MOST} tokens")]
     TooMany(String),
+}
+
+impl Refusal {
+    /// Whether the server wants that not everybody may send, in a way that cannot be had here.
+    pub(super) const fn asks_for_a_lock(&self) -> bool {
+        match self {
+            Self::Absent | Self::Json(_) | Self::Form(_) => false,
+            Self::Lock(_)
+            | Self::Different
+            | Self::Authenticator(_)
+            | Self::Unsupported(_)
+            | Self::Empty(_)
+            | Self::TooMany(_) => true,
+        }
+    }
 }
 
 /// Longest name that is shown of a component, and how many are.
@@ -109,7 +127,8 @@ fn authenticator<'a>(receivers: &[Named<'a>]) -> Result<Option<&'a str>, Refusal
                 None => None,
                 Some(auth) => {
                     let name = auth.get("authenticator").and_then(Value::as_str);
-                    Some(name.ok_or_else(|| form(&["receivers", receiver, "protocols", protocol, "auth"]))?)
+                    let place = || Refusal::Lock(path(&["receivers", receiver, "protocols", protocol, "auth"]));
+                    Some(name.ok_or_else(place)?)
                 }
             });
         }
@@ -123,7 +142,8 @@ fn tokens(document: &Value, name: &str) -> Result<Digests, Refusal> {
         return Err(Refusal::Authenticator(cut(name)));
     }
     let place = path(&["extensions", name]);
-    let extension = object(document.get("extensions").and_then(|all| all.get(name)), &place)?;
+    let extension = document.get("extensions").and_then(|all| all.get(name)).and_then(Value::as_object);
+    let extension = extension.ok_or_else(|| Refusal::Lock(place.clone()))?;
     let text =
         |key: &str| extension.get(key).filter(|value| !value.is_null()).map(|value| value.as_str().unwrap_or("?"));
     // The guard takes a token bare and after `Bearer`, whichever of both is asked for.
@@ -135,11 +155,11 @@ fn tokens(document: &Value, name: &str) -> Result<Digests, Refusal> {
     let one = extension.get("token").filter(|token| !token.is_null());
     let several = match extension.get("tokens").filter(|tokens| !tokens.is_null()) {
         None => &[],
-        Some(tokens) => tokens.as_array().ok_or_else(|| Refusal::Form(place.clone()))?.as_slice(),
+        Some(tokens) => tokens.as_array().ok_or_else(|| Refusal::Lock(place.clone()))?.as_slice(),
     };
     let mut digests = Digests::default();
     for token in several.iter().chain(one) {
-        let token = token.as_str().ok_or_else(|| Refusal::Form(place.clone()))?;
+        let token = token.as_str().ok_or_else(|| Refusal::Lock(place.clone()))?;
         // What an OpenTelemetry Collector would put in its place is not known here.
         if token.contains("${") {
             return Err(Refusal::Unsupported(cut(name)));

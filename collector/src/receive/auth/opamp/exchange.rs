@@ -18,9 +18,10 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use prost::Message;
+use tokio::task::JoinHandle;
 
 use super::messages::{AgentToServer, ServerErrorResponse, ServerToAgent};
-use crate::client_tls::{Client, TlsError};
+use crate::client_tls::{Client, Files, TlsError};
 
 /// From the connection to the last byte of the answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -39,6 +40,9 @@ const LONGEST_MESSAGE: usize = 200;
 pub(super) struct Server {
     url: String,
     tls: Client,
+    /// The files of TLS, while they are being read: a disk that hangs is asked once.
+    reading: Option<JoinHandle<Result<Files, TlsError>>>,
+    within: Duration,
 }
 
 /// Why there is no answer.
@@ -46,6 +50,8 @@ pub(super) struct Server {
 pub(super) enum ExchangeError {
     #[error("cannot use TLS")]
     Tls(#[source] TlsError),
+    #[error("the files of tls are not read within {0:?}")]
+    Files(Duration),
     #[error("cannot be asked")]
     Request(#[source] http::Error),
     #[error("cannot be reached")]
@@ -67,11 +73,12 @@ pub(super) enum ExchangeError {
 impl Server {
     pub(super) fn new(config: &Opamp) -> Self {
         let url = format!("{}{OPAMP_PATH}", config.endpoint.trim_end_matches('/'));
-        Self { url, tls: Client::new(config.tls.as_ref()) }
+        Self { url, tls: Client::new(config.tls.as_ref()), reading: None, within: ANSWER_WITHIN }
     }
 
-    pub(super) async fn ask(&self, message: &AgentToServer) -> Result<ServerToAgent, ExchangeError> {
-        let http = self.http().await.map_err(ExchangeError::Tls)?;
+    pub(super) async fn ask(&mut self, message: &AgentToServer) -> Result<ServerToAgent, ExchangeError> {
+        let files = self.files().await?;
+        let http = self.http(&files).map_err(ExchangeError::Tls)?;
         let request = Request::post(&self.url)
             .header(CONTENT_TYPE, "application/x-protobuf")
             .header(USER_AGENT, concat!("clickstack-collector/", env!("CARGO_PKG_VERSION")))
@@ -90,8 +97,18 @@ impl Server {
         understood(&body, &message.instance_uid)
     }
 
-    async fn http(&self) -> Result<legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>, TlsError> {
-        let config = self.tls.config(&self.tls.read().await?)?;
+    async fn files(&mut self) -> Result<Files, ExchangeError> {
+        let reading = self.reading.get_or_insert_with(|| {
+            let tls = self.tls.clone();
+            tokio::spawn(async move { tls.read().await })
+        });
+        let read = tokio::time::timeout(self.within, reading).await.map_err(|_| ExchangeError::Files(self.within))?;
+        self.reading = None;
+        read.map_err(|_| ExchangeError::Files(self.within))?.map_err(ExchangeError::Tls)
+    }
+
+    fn http(&self, files: &Files) -> Result<legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>, TlsError> {
+        let config = self.tls.config(files)?;
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         let mut builder = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http();
@@ -108,7 +125,7 @@ impl ExchangeError {
     /// What it is counted as.
     pub(super) const fn as_str(&self) -> &'static str {
         match self {
-            Self::Tls(_) => "tls",
+            Self::Tls(_) | Self::Files(_) => "tls",
             Self::Request(_) | Self::Unreachable(_) => "unreachable",
             Self::Late => "late",
             Self::Status { .. } => "status",
@@ -186,6 +203,28 @@ mod tests {
         let after = |text: &'static str| retry_after(&HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]));
         assert_eq!(after("7"), Some(Duration::from_secs(7)));
         assert_eq!(after("Wed, 21 Oct 2026 07:28:00 GMT"), None);
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_does_not_give_the_files_of_tls_holds_nothing_up() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let folder = tempfile::tempdir().unwrap();
+        let ca = folder.path().join("ca.pem");
+        // Whoever opens it to read waits until somebody opens it to write.
+        mknodat(CWD, &ca, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let tls = crds::config::ClientTls { ca_file: Some(ca.display().to_string()), ..Default::default() };
+        let mut server = Server::new(&Opamp { tls: Some(tls), ..Opamp::at("https://127.0.0.1:1") });
+        server.within = Duration::from_millis(20);
+        let mut outcomes = Vec::new();
+        for _ in 0..3 {
+            outcomes.push(server.ask(&AgentToServer::default()).await.unwrap_err());
+        }
+        // Ends what reads, also where this test fails.
+        std::fs::write(&ca, "none").unwrap();
+        assert!(outcomes.iter().all(|error| matches!(error, ExchangeError::Files(_))), "{outcomes:?}");
+        server.within = ANSWER_WITHIN;
+        let read = server.ask(&AgentToServer::default()).await.unwrap_err();
+        assert!(matches!(read, ExchangeError::Tls(TlsError::Empty(_))), "{read:?}");
     }
 
     #[test]

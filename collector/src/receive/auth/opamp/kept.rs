@@ -23,6 +23,8 @@ use crate::receive::{
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
     file: PathBuf,
+    /// Where it is written first. No other process has this name, also none in another container.
+    beside: PathBuf,
     server: String,
 }
 
@@ -66,7 +68,9 @@ enum Senders {
 
 impl Kept {
     pub(super) fn at(file: impl Into<PathBuf>, server: &str) -> Self {
-        Self { file: file.into(), server: server.to_owned() }
+        let file = file.into();
+        let beside = file.with_added_extension(format!("{:032x}.new", crate::making::random_writer()));
+        Self { file, beside, server: server.to_owned() }
     }
 
     /// The last answer of this server, if there is one.
@@ -85,11 +89,33 @@ impl Kept {
         }
     }
 
-    /// Replaces the last answer; where that fails it is still there.
-    pub(super) fn save(&self, answer: &Answer) -> Result<(), KeptError> {
-        let document = Document::of(&self.server, answer);
-        let text = serde_json::to_vec(&document).unwrap_or_default();
-        replace(&self.file, &text).map_err(|error| KeptError::Write(self.file.clone(), error))
+    /// Replaces the last answer, or has none; where that fails it is still there.
+    pub(super) fn replace(&self, answer: Option<&Answer>) -> Result<(), KeptError> {
+        let done = match answer {
+            Some(answer) => {
+                let document = Document::of(&self.server, answer);
+                self.write(&serde_json::to_vec(&document).unwrap_or_default())
+            }
+            None => remove(&self.file).and_then(|()| self.settle()),
+        };
+        done.map_err(|error| KeptError::Write(self.file.clone(), error))
+    }
+
+    /// The new content is on the disk before the name points to it, and the name before this returns.
+    fn write(&self, text: &[u8]) -> std::io::Result<()> {
+        // One that could not be removed.
+        remove(&self.beside)?;
+        let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&self.beside)?;
+        let written = file.write_all(text).and_then(|()| file.sync_all());
+        if let Err(error) = written.and_then(|()| fs::rename(&self.beside, &self.file)) {
+            let _ = remove(&self.beside);
+            return Err(error);
+        }
+        self.settle()
+    }
+
+    fn settle(&self) -> std::io::Result<()> {
+        File::open(self.file.parent().unwrap_or(Path::new("/")))?.sync_all()
     }
 }
 
@@ -119,19 +145,11 @@ impl Document {
     }
 }
 
-/// The new content is on the disk before the name points to it, and the name before this returns.
-fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
-    let beside = path.with_added_extension("new");
-    // One that was left there may be anybody's to read.
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
+fn remove(file: &Path) -> std::io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
-    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&beside)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
 }
 
 #[cfg(test)]
@@ -153,19 +171,35 @@ mod tests {
         assert_eq!(kept.load().unwrap(), None);
         for admission in [Admission::Nobody, Admission::Everybody, holders("sesame").admission] {
             let answer = Answer { hash: vec![1, 2], admission };
-            kept.save(&answer).unwrap();
+            kept.replace(Some(&answer)).unwrap();
             assert_eq!(kept.load().unwrap(), Some(answer));
         }
         assert!(!fs::read_to_string(&kept.file).unwrap().contains("sesame"));
         assert_eq!(fs::metadata(&kept.file).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+        for _ in 0..2 {
+            kept.replace(None).unwrap();
+            assert_eq!(kept.load().unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn two_processes_do_not_write_the_same_file_and_what_fails_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        // No file can get the name of a folder that holds something.
+        let file = folder.path().join("opamp.json");
+        fs::create_dir_all(file.join("held")).unwrap();
+        let [one, other] = [(); 2].map(|()| Kept::at(&file, "http://app:4320"));
+        assert_ne!(one.beside, other.beside);
+        assert!(matches!(one.replace(Some(&holders("sesame"))), Err(KeptError::Write(..))));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
     fn the_answer_of_another_server_and_a_broken_file_let_nobody_in() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("opamp.json");
-        Kept::at(&file, "http://other:4320").save(&holders("sesame")).unwrap();
+        Kept::at(&file, "http://other:4320").replace(Some(&holders("sesame"))).unwrap();
         let kept = Kept::at(&file, "http://app:4320");
         assert_eq!(kept.load().unwrap(), None);
         for broken in ["", "{", r#"{"version":9,"server":"http://app:4320","configHash":"","senders":"everybody"}"#] {
