@@ -7,7 +7,7 @@
 use std::{
     borrow::Cow,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -79,6 +79,8 @@ struct Shared {
     outcome: Mutex<Option<Outcome>>,
     reply: Mutex<Option<oneshot::Sender<Told>>>,
     has_stored: AtomicBool,
+    /// Why some part was refused whole.
+    refused: OnceLock<&'static str>,
     records: AtomicU64,
     /// Held until the answer: bytes are in flight for as long as somebody may still need them.
     _permit: Option<Permit>,
@@ -107,6 +109,7 @@ impl Ack {
             outcome: Mutex::default(),
             reply: Mutex::new(reply),
             has_stored: AtomicBool::new(false),
+            refused: OnceLock::new(),
             records: AtomicU64::new(0),
             _permit: permit,
         };
@@ -156,6 +159,13 @@ impl Ack {
         self.settle(Outcome::Delivered { rejected });
     }
 
+    /// Answers for this part: all of its rows are refused, as far as this part knows. That is a rejection only where no
+    /// other part of the delivery is stored.
+    pub fn refused(self, rejected: u64, reason: &'static str) {
+        let _ = self.shared.refused.set(reason);
+        self.settle(Outcome::Delivered { rejected });
+    }
+
     /// Answers for this part.
     pub fn settle(mut self, outcome: Outcome) {
         self.is_settled = true;
@@ -172,6 +182,17 @@ impl Drop for Ack {
 }
 
 impl Shared {
+    /// What all parts can stand for together.
+    fn outcome(&mut self) -> Outcome {
+        let outcome = self.outcome.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        match (outcome, self.refused.get()) {
+            (Some(Outcome::Delivered { .. }), Some(reason)) if !*self.has_stored.get_mut() => {
+                Outcome::Reject((*reason).into())
+            }
+            (outcome, _) => outcome.unwrap_or(Outcome::retry()),
+        }
+    }
+
     fn add(&self, outcome: Outcome) {
         let mut held = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
         *held = Some(match held.take() {
@@ -183,11 +204,11 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        let outcome = self.outcome.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let outcome = self.outcome();
         let reply = self.reply.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(reply) = reply {
             // A receiver that no longer waits has hung up on its sender, who sends again.
-            let _ = reply.send((outcome.unwrap_or(Outcome::retry()), *self.records.get_mut()));
+            let _ = reply.send((outcome, *self.records.get_mut()));
         }
     }
 }

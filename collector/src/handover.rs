@@ -124,6 +124,7 @@ pub fn block(heading: &Heading, frames: Bytes, receipt: Receipt) -> Block {
         acks: Vec::new(),
         ends: Vec::new(),
         day: heading.day,
+        since: std::time::Instant::now(),
         deliveries: None,
         receipt: Some(receipt),
         room: None,

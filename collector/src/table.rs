@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     ops::{Range, RangeInclusive},
     sync::Arc,
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -128,6 +129,8 @@ pub struct Block {
     pub ends: Vec<u64>,
     /// Days since 1970 of its rows' timestamps.
     pub day: u64,
+    /// When its first row came; of a kept one, when it was made.
+    pub since: Instant,
     /// The kept deliveries it is made of. None: it is made of others, and `acks` answer for them; or a sibling has made
     /// it, and there is a receipt.
     pub deliveries: Option<RangeInclusive<Seq>>,

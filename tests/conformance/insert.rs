@@ -29,6 +29,11 @@ async fn count(engine: &ClickHouse, table: &str) -> String {
     engine.query(&format!("SELECT count() FROM otel.{table}")).await.unwrap()
 }
 
+/// No row may be like this.
+async fn forbid(engine: &ClickHouse, table: &str, like: &str) {
+    engine.query(&format!("ALTER TABLE otel.{table} ADD CONSTRAINT forbidden CHECK NOT ({like})")).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_table_that_fails_for_longer_than_the_usual_time_duplicates_no_other() {
     let engine = ClickHouse::start(Options::default()).await.unwrap();
@@ -110,6 +115,65 @@ async fn a_record_that_clickhouse_refuses_costs_itself_alone_while_senders_wait(
         ledger.enter(number * 10..number * 10 + 10, answer);
     }
     assert_eq!(ledger.check(&engine, "otel.otel_logs").await.unwrap().stored, 199);
+}
+
+#[tokio::test]
+async fn a_request_with_more_bad_rows_than_are_looked_for_stores_its_good_ones_once() {
+    let engine = ClickHouse::start(Options::default()).await.unwrap();
+    let gateway = Collector::gateway(&engine, |_| {}).await.unwrap();
+    forbid(&engine, "otel_logs", "toUInt64OrZero(LogAttributes['row.id']) >= 500").await;
+    let (rows, sender) = (Rows::new("many", 1), OtlpHttp::new(&gateway.http()));
+    let mut ledger = Ledger::new("many", Mode::ExactlyOnce);
+    let answer = sender.send(&rows.request(0..1_000)).await;
+    assert!(
+        matches!(answer, Answer::Accepted { rejected: 500, .. }),
+        "sent again it would be stored again: {answer:?}"
+    );
+    ledger.enter(0..1_000, &answer);
+    assert_eq!(ledger.check(&engine, "otel.otel_logs").await.unwrap().stored, 500);
+}
+
+#[tokio::test]
+async fn who_has_no_bad_row_does_not_wait_until_those_of_others_are_found() {
+    let engine = ClickHouse::start(Options::default()).await.unwrap();
+    let gateway = Collector::gateway(&engine, |config| {
+        config.clickhouse.as_mut().unwrap().retry_for = "2s".parse().unwrap();
+        config.blocks.max_age = "300ms".parse().unwrap();
+    })
+    .await
+    .unwrap();
+    // All parts that are sent take longer together than anybody waits.
+    forbid(&engine, "otel_logs", "toUInt64OrZero(LogAttributes['row.id']) < 200 OR sleep(0.05) = 1").await;
+    let (rows, url) = (Rows::new("innocent", 1), gateway.http());
+    let (bad, sender) = (OtlpHttp::new(&url), OtlpHttp::patient(&url, Duration::from_secs(5)));
+    let requests: Vec<_> = (0..4_u64).map(|number| rows.request(400 + number * 10..410 + number * 10)).collect();
+    let answers = futures::future::join_all(requests.iter().map(|request| sender.send(request)));
+    let of_both = rows.request(0..400);
+    let (of_bad, answers) = tokio::join!(bad.send(&of_both), answers);
+    let mut ledger = Ledger::new("innocent", Mode::ExactlyOnce);
+    for (number, answer) in (0..).zip(&answers) {
+        assert!(matches!(answer, Answer::Accepted { rejected: 0, .. }), "{number}: {answer:?}");
+        ledger.enter(400 + number * 10..410 + number * 10, answer);
+    }
+    assert!(matches!(of_bad, Answer::Accepted { rejected: 200, .. }), "{of_bad:?}");
+    ledger.enter(0..400, &of_bad);
+    assert_eq!(ledger.check(&engine, "otel.otel_logs").await.unwrap().stored, 240);
+}
+
+#[tokio::test]
+async fn a_request_is_not_refused_of_which_another_table_has_rows() {
+    let engine = ClickHouse::start(Options::default()).await.unwrap();
+    let gateway = Collector::gateway(&engine, |_| {}).await.unwrap();
+    forbid(&engine, "hyperdx_sessions", "toUInt64OrZero(LogAttributes['row.id']) < 10").await;
+    let (rows, sender) = (Rows::new("tables", 1), OtlpHttp::new(&gateway.http()));
+    let (bad, good) = (of_both(&rows, 0..10), of_both(&rows, 10..20));
+    let (bad, good) = tokio::join!(sender.send(&bad), sender.send(&good));
+    assert!(matches!(bad, Answer::Accepted { rejected: 5, .. }), "{bad:?}");
+    assert!(matches!(good, Answer::Accepted { rejected: 0, .. }), "{good:?}");
+    assert_eq!(
+        (count(&engine, "otel_logs").await, count(&engine, "hyperdx_sessions").await),
+        ("10".into(), "5".into())
+    );
 }
 
 #[tokio::test]

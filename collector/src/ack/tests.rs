@@ -76,3 +76,24 @@ fn a_part_is_half_of_something_while_another_is_stored_and_somebody_waits() {
     drop(ack);
     assert!(!late.is_half_stored(), "it will be sent again in any case");
 }
+
+#[test]
+fn a_delivery_is_refused_only_where_no_part_of_it_is_stored() {
+    for is_stored in [true, false] {
+        let (ack, answer, _) = duty();
+        let (refused, other) = (ack.part(), ack.part());
+        ack.settle(Outcome::Delivered { rejected: 1 });
+        refused.refused(4, "no");
+        if is_stored {
+            other.stored();
+        } else {
+            other.refused(2, "no");
+        }
+        let wanted = if is_stored { Outcome::Delivered { rejected: 5 } } else { Outcome::Reject("no".into()) };
+        assert_eq!(answered(answer), wanted);
+    }
+    let (ack, answer, _) = duty();
+    ack.part().refused(4, "no");
+    drop(ack);
+    assert_eq!(answered(answer), Outcome::retry(), "of the rest nothing is known");
+}

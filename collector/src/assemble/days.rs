@@ -337,6 +337,7 @@ impl<C: Columns> Open<C> {
             acks: std::mem::take(&mut self.acks),
             ends: std::mem::take(&mut self.ends),
             day,
+            since: self.fill.since,
             deliveries: self.deliveries.take().map(|(first, last)| first..=last),
             receipt: None,
             room: None,

@@ -27,7 +27,7 @@ struct Rest<'a>(&'a [u8]);
 
 /// A block of these rows of another, that nobody waits for.
 pub fn cut(block: &Block, rows: &Range<u64>) -> Option<Block> {
-    let raw = unpack(&block.body)?;
+    let raw = unpack(&block.body, block.raw_bytes)?;
     let mut rest = Rest(&raw);
     let (columns, count) = (rest.size()?, rest.size()?);
     let keep = usize::try_from(rows.start).ok()?..usize::try_from(rows.end).ok()?;
@@ -57,6 +57,7 @@ pub fn cut(block: &Block, rows: &Range<u64>) -> Option<Block> {
         acks: Vec::new(),
         ends: Vec::new(),
         day: block.day,
+        since: block.since,
         deliveries: None,
         receipt: None,
         room: None,

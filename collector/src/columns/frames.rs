@@ -152,9 +152,10 @@ impl Frames {
     }
 }
 
-/// What stands in the frames of a finished body. None: they are not ours.
-pub fn unpack(body: &[Bytes]) -> Option<Vec<u8>> {
-    let mut raw = Vec::new();
+/// What stands in the frames of a finished body, of about so many bytes. None: they are not ours.
+pub fn unpack(body: &[Bytes], raw_bytes: usize) -> Option<Vec<u8>> {
+    // A frame is unpacked into as many bytes as it says, which is what it holds: so this never grows.
+    let mut raw = Vec::with_capacity(raw_bytes);
     for part in body {
         let mut rest = &part[..];
         while !rest.is_empty() {

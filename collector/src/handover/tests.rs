@@ -11,6 +11,7 @@ pub fn sealed(rows: u64) -> Block {
         acks: Vec::new(),
         ends: Vec::new(),
         day: 20_000,
+        since: std::time::Instant::now(),
         deliveries: Some(4..=9),
         receipt: None,
         room: None,

@@ -24,6 +24,9 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 /// A block whose senders wait is divided after this part of the time for its tries.
 const HASTE: u32 = 4;
 
+/// But after this time at the latest: the other three parts must fit into what senders wait.
+const LATEST: Duration = Duration::from_millis(2500);
+
 /// How long a block of a sibling is tried while ClickHouse answers that it does not fit.
 const SIBLINGS_FOR: Duration = Duration::from_secs(600);
 
@@ -45,7 +48,8 @@ pub(super) enum End {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Whole {
     Undivided,
-    Part,
+    /// Tried until then.
+    Part(Instant),
     DividedInVain,
 }
 
@@ -113,15 +117,15 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    /// Of a part of a block, whose tries began at `started`.
+    /// Of a part of a block, whose tries end at `until`.
     pub(super) fn of_a_part(
         inserter: &'a Inserter,
         block: &'a Block,
         token: &'a str,
         offer: &'a Offer,
-        started: Instant,
+        until: Instant,
     ) -> Self {
-        Self { started, whole: Whole::Part, ..Self::new(inserter, block, token, offer) }
+        Self { whole: Whole::Part(until), ..Self::new(inserter, block, token, offer) }
     }
 
     /// Of a block after no part of it could be stored.
@@ -160,7 +164,10 @@ impl<'a> Attempts<'a> {
                     );
                     inserter.metrics.view_failed(block.table);
                 }
-                slot.stored();
+                // A part alone does not say that its block is done, nor that the table is out of trouble.
+                if !matches!(self.whole, Whole::Part(_)) {
+                    slot.stored();
+                }
                 return End::Stored;
             };
             inserter.metrics.insert_failed(&error);
@@ -171,6 +178,9 @@ impl<'a> Attempts<'a> {
             self.offer.judge(verdict);
             self.doubted_since = verdict.is_of_the_block().then(|| self.doubted_since.unwrap_or_else(Instant::now));
             if self.is_hopeless(verdict) && !self.offer.is_made() {
+                if self.views == Views::Fed && self.left().is_zero() {
+                    return End::again();
+                }
                 if self.views == Views::Fed {
                     self.views = Views::Spared;
                     continue;
@@ -205,9 +215,9 @@ impl<'a> Attempts<'a> {
             (Verdict::Refused, _) => true,
             (Verdict::Suspect, Some(making)) => making.is_divided() || has_waited(self.inserter.retry_for),
             (Verdict::Suspect, None) => match self.whole {
-                Whole::Part => true,
+                Whole::Part(_) => true,
                 // Time for the parts is left to those who wait.
-                Whole::Undivided => has_waited(self.inserter.retry_for / HASTE),
+                Whole::Undivided => has_waited((self.inserter.retry_for / HASTE).min(LATEST)),
                 Whole::DividedInVain => false,
             },
             _ => false,
@@ -234,14 +244,16 @@ impl<'a> Attempts<'a> {
 
     /// Time left for trying. Beyond the usual time only for those who have had a part stored and still wait: told to
     /// send again they would repeat it.
-    fn left(&self) -> Duration {
+    pub(super) fn left(&self) -> Duration {
         let is_half_stored = || self.block.acks.iter().any(crate::ack::Ack::is_half_stored);
         if self.block.receipt.is_some() {
             return FOREVER;
         }
+        if let Whole::Part(until) = self.whole {
+            return until.saturating_duration_since(Instant::now());
+        }
         let usual = self.inserter.retry_for;
-        // Other parts of the same block may be stored.
-        let time = if self.whole == Whole::Part || is_half_stored() { usual.max(PATIENCE) } else { usual };
+        let time = if is_half_stored() { usual.max(PATIENCE) } else { usual };
         time.saturating_sub(self.started.elapsed())
     }
 

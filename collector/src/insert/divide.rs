@@ -1,200 +1,152 @@
 //! A block that ClickHouse refuses while its senders wait, divided until only what it refuses is left.
 //!
 //! Comes in: a block of which ClickHouse has said that it has stored nothing. Goes out: what became of each of its rows,
-//! and an outcome for each duty. It is halved between requests, and inside one where only that is left, as often as
-//! ClickHouse refuses a part. Must not divide a part whose outcome is unknown: that one is sent again as it is, like any
-//! block. Must not name two parts alike: a name is the block's and the part's rows.
+//! and an outcome for each duty, as soon as it is known. It is halved between requests, and inside one where only that is
+//! left, as often as ClickHouse refuses a part. Must not divide a part whose outcome is unknown: that one is sent again as
+//! it is, like any block. Must not name two parts alike: a name is the block's and the part's rows.
 
 use std::{
-    collections::VecDeque,
     ops::Range,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use tokio::sync::Semaphore;
-
 use super::{
-    Inserter, PATIENCE,
+    Inserter,
     attempts::{Attempts, End},
     lanes::Slot,
     siblings::Offer,
     verdict::{Verdict, verdict},
 };
-use crate::{
-    ack::{Ack, Outcome, RETRY_AFTER},
-    table::Block,
-};
+use crate::table::{Block, Table};
+use bodies::{Bodies, MOST_RAW};
+use search::Search;
+use senders::{Fate, Senders, Tally};
 
-/// Parts of one block that are sent at the most. One bad row among 100,000 takes 34.
-const MOST_PARTS: usize = 128;
+mod bodies;
+mod search;
+mod senders;
 
-/// Parts of which none is stored before the rows are not what is wrong: two halves, four quarters, eight eighths.
-const MOST_IN_VAIN: usize = 2 + 4 + 8;
+/// No part is sent when this long has gone by since the block's first row came: SDKs wait for 10 s.
+const WITHIN: Duration = Duration::from_secs(9);
 
-/// What became of some rows.
-#[derive(Debug)]
-struct Part {
-    rows: Range<u64>,
-    fate: Fate,
+/// What is known of a block that is being divided.
+struct Division<'a> {
+    inserter: &'a Inserter,
+    token: &'a str,
+    until: Instant,
+    bodies: Bodies,
+    search: Search,
+    senders: Senders,
+    /// Every refusal so far speaks of the bytes, and not perhaps of the table.
+    is_of_the_bytes: bool,
 }
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Fate {
-    Stored,
-    /// Not stored, or not known to be.
-    Again(Duration),
-    Refused,
-}
-
-/// Bodies are unpacked one at a time: that is up to 64 MiB, and nobody has admitted them.
-static UNPACKING: Semaphore = Semaphore::const_new(1);
 
 impl Inserter {
     /// Stores what can be stored of a block that was refused with this code, and answers for it.
-    pub(super) async fn divide(&self, block: Block, code: u32, token: &str, started: Instant, slot: &mut Slot) {
-        let block = Arc::new(block);
-        let (parts, sent) = self.parts(&block, code, token, started, slot).await;
+    pub(super) async fn divide(&self, mut block: Block, code: u32, token: &str, started: Instant, slot: &mut Slot) {
+        // Blocks of other tables do not wait behind this one's.
+        slot.repeated(true);
         let (table, rows) = (block.table, block.rows);
-        let [stored, refused] = [Fate::Stored, Fate::Refused].map(|fate| -> u64 {
-            let of_it = parts.iter().filter(|part| part.fate == fate);
-            of_it.map(|part| part.rows.end - part.rows.start).sum()
-        });
-        // Every part is gone. Otherwise nobody is told anything, and that means "send again".
-        let Some(mut block) = Arc::into_inner(block) else { return };
-        if stored == 0 {
-            // It is not known that the rows are to blame. Where a person may mend what is, the whole is tried on.
-            let is_known = parts.iter().all(|part| !matches!(part.fate, Fate::Again(_)));
-            let end = match verdict(Some(code)) {
-                // A part may be stored after all.
-                _ if !is_known => End::again(),
-                Verdict::Refused => End::Refused(code),
-                _ => Attempts::of_the_whole(self, &block, token, &Offer::default(), started).run(slot).await,
-            };
-            tracing::error!(table = table.name(), rows, code, "clickhouse refuses every part of a block");
-            return self.answer(block, end);
+        let (acks, ends) = (std::mem::take(&mut block.acks), std::mem::take(&mut block.ends));
+        let mut division = Division {
+            inserter: self,
+            token,
+            until: block.since + WITHIN,
+            search: Search::new(rows, ends.clone()),
+            senders: Senders::new(acks, ends),
+            is_of_the_bytes: verdict(Some(code)) == Verdict::Refused,
+            bodies: Bodies::new(block, self.cut),
+        };
+        division.run(rows, slot).await;
+        let Division { search, mut senders, is_of_the_bytes, bodies, .. } = division;
+        report(table, code, &search, senders.total);
+        if search.has_stored() || is_of_the_bytes {
+            if search.has_stored() {
+                slot.stored();
+            }
+            self.metrics.divided(table, senders.total.stored, rows - senders.total.stored);
+            return senders.tell();
         }
-        tracing::error!(
-            table = table.name(),
-            rows,
-            code,
-            parts = sent,
-            stored,
-            refused,
-            "clickhouse refuses rows for good"
-        );
-        self.metrics.divided(table, stored, rows - stored);
-        answer(std::mem::take(&mut block.acks), &block.ends, &parts);
+        // It is not known that the rows are to blame, so nobody has been told. Where a person may mend what is, the whole is
+        // tried on; not where a part of it may be stored.
+        let is_known = senders.total.again == 0;
+        // Nobody cuts it any more. Otherwise nobody is told anything, and that means "send again".
+        let Some(mut block) = bodies.into_whole() else { return };
+        block.acks = senders.into_acks();
+        let end = if is_known { self.try_on(&block, token, started, slot).await } else { End::again() };
+        self.answer(block, end);
     }
 
-    /// What became of the parts, in the order of their rows, and how many were sent.
-    async fn parts(
-        &self,
-        block: &Arc<Block>,
-        code: u32,
-        token: &str,
-        started: Instant,
-        slot: &mut Slot,
-    ) -> (Vec<Part>, usize) {
-        let (mut parts, mut sent, mut stored) = (Vec::new(), 0, 0);
-        // Wide before deep: whether some part can be stored is known soon.
-        let mut waiting = VecDeque::new();
-        if block.rows > 1 {
-            waiting.extend(halves(block, 0, &block.ends, code));
+    /// What no part of could be stored, as a whole while there is time.
+    async fn try_on(&self, block: &Block, token: &str, started: Instant, slot: &mut Slot) -> End {
+        let offer = Offer::default();
+        let attempts = Attempts::of_the_whole(self, block, token, &offer, started);
+        if attempts.left().is_zero() {
+            return End::again();
         }
-        while let Some(Waiting { of, offset, rows, code }) = waiting.pop_front() {
-            let is_over = started.elapsed() >= self.retry_for.max(PATIENCE);
-            let is_enough = sent >= MOST_PARTS || (stored == 0 && sent >= MOST_IN_VAIN);
-            let part = if is_over || is_enough { None } else { self.cut(&of, offset, &rows).await };
-            let Some(part) = part else {
-                let fate = if is_over && stored > 0 { Fate::Again(RETRY_AFTER) } else { Fate::given_up(code, stored) };
-                parts.push(Part { rows, fate });
-                continue;
-            };
-            sent += 1;
-            let (name, offer) = (format!("{token}.{}-{}", rows.start, rows.end), Offer::default());
-            let fate = match Attempts::of_a_part(self, &part, &name, &offer, started).run(slot).await {
-                End::Stored | End::HandedOver => {
-                    stored += 1;
-                    Fate::Stored
+        match attempts.run(slot).await {
+            // For another reason than before, and nobody has looked which rows.
+            End::Refused(_) => End::again(),
+            end => end,
+        }
+    }
+}
+
+impl Division<'_> {
+    /// Sends parts until everything is known or the bounds are reached.
+    async fn run(&mut self, rows: u64, slot: &mut Slot) {
+        if rows == 1 {
+            return self.senders.decide(&(0..1), Fate::Refused);
+        }
+        while self.is_time()
+            && let Some(rows) = self.search.next()
+        {
+            if let Some(fate) = self.send(&rows, slot).await {
+                self.senders.decide(&rows, fate);
+                // Before that the table may be what is wrong.
+                if self.search.has_stored() {
+                    self.senders.tell();
                 }
-                End::Again { after } => Fate::Again(after),
-                End::Refused(_) if part.rows == 1 => Fate::Refused,
-                End::Refused(code) => {
-                    waiting.extend(halves(&Arc::new(part), rows.start, &block.ends, code));
-                    continue;
-                }
-            };
-            parts.push(Part { rows, fate });
-        }
-        parts.sort_by_key(|part| part.rows.start);
-        (parts, sent)
-    }
-
-    /// These rows of the whole, taken from a part that begins at `offset`.
-    async fn cut(&self, of: &Arc<Block>, offset: u64, rows: &Range<u64>) -> Option<Block> {
-        let (cut, of, rows) = (self.cut, Arc::clone(of), rows.start - offset..rows.end - offset);
-        let _turn = UNPACKING.acquire().await;
-        // Some milliseconds for each megabyte, in which sockets would wait.
-        tokio::task::spawn_blocking(move || cut(&of, &rows)).await.ok().flatten()
-    }
-}
-
-/// Rows that are to be sent.
-struct Waiting {
-    /// The refused part they belong to, and its first row.
-    of: Arc<Block>,
-    offset: u64,
-    rows: Range<u64>,
-    /// What that was refused with.
-    code: u32,
-}
-
-/// Both halves of a part that begins at `offset`, of two rows at the least.
-fn halves(of: &Arc<Block>, offset: u64, ends: &[u64], code: u32) -> [Waiting; 2] {
-    let whole = offset..offset + of.rows;
-    let middle = middle(&whole, ends);
-    [whole.start..middle, middle..whole.end].map(|rows| Waiting { of: Arc::clone(of), offset, rows, code })
-}
-
-/// Where a request ends inside these rows, as near to their middle as it can be; or else their middle.
-fn middle(rows: &Range<u64>, ends: &[u64]) -> u64 {
-    let middle = rows.start + (rows.end - rows.start) / 2;
-    let inside = ends.iter().filter(|end| (rows.start + 1..rows.end).contains(end));
-    inside.copied().min_by_key(|end| end.abs_diff(middle)).unwrap_or(middle)
-}
-
-impl Fate {
-    /// Of rows among which some are refused with this code, and nobody has looked which. Where a person may mend what is
-    /// wrong, they may come again.
-    fn given_up(code: u32, stored: usize) -> Self {
-        let is_for_good = stored == 0 || verdict(Some(code)) == Verdict::Refused;
-        if is_for_good { Self::Refused } else { Self::Again(RETRY_AFTER) }
-    }
-}
-
-/// Tells everybody what became of their rows.
-fn answer(acks: Vec<Ack>, ends: &[u64], parts: &[Part]) {
-    let mut start = 0;
-    for (ack, end) in acks.into_iter().zip(ends) {
-        let own = start..*end;
-        start = *end;
-        let (mut refused, mut again) = (0, None);
-        let first = parts.partition_point(|part| part.rows.end <= own.start);
-        for part in parts[first..].iter().take_while(|part| part.rows.start < own.end) {
-            match part.fate {
-                Fate::Stored => {}
-                Fate::Again(after) => again = again.max(Some(after)),
-                Fate::Refused => refused += part.rows.end.min(own.end) - part.rows.start.max(own.start),
             }
         }
-        match again {
-            Some(after) => ack.settle(Outcome::Retry { after }),
-            None if refused > 0 && refused == own.end - own.start => ack.settle(Outcome::from(&End::Refused(0))),
-            None => ack.stored_but_for(refused),
+        for rows in self.search.give_up() {
+            self.senders.decide(&rows, Fate::Unseen);
+        }
+    }
+
+    fn is_time(&self) -> bool {
+        self.bodies.raw_bytes() <= MOST_RAW && Instant::now() < self.until
+    }
+
+    /// None: it is to be divided further.
+    async fn send(&mut self, rows: &Range<u64>, slot: &mut Slot) -> Option<Fate> {
+        let Some(part) = self.bodies.cut(rows).await else { return Some(Fate::Unseen) };
+        let (name, offer) = (format!("{}.{}-{}", self.token, rows.start, rows.end), Offer::default());
+        match Attempts::of_a_part(self.inserter, &part, &name, &offer, self.until).run(slot).await {
+            End::Stored | End::HandedOver => {
+                self.search.stored();
+                Some(Fate::Stored)
+            }
+            End::Again { after } => Some(Fate::Again(after)),
+            End::Refused(code) => {
+                self.is_of_the_bytes &= verdict(Some(code)) == Verdict::Refused;
+                if part.rows == 1 {
+                    return Some(Fate::Refused);
+                }
+                self.search.refused(rows.clone());
+                self.bodies.keep(rows.clone(), part, &self.search);
+                None
+            }
         }
     }
 }
 
-#[cfg(test)]
-mod tests;
+fn report(table: Table, code: u32, search: &Search, total: Tally) {
+    let Tally { stored, again, refused, unseen, .. } = total;
+    let (table, parts) = (table.name(), search.sent());
+    if search.has_stored() {
+        tracing::error!(table, code, parts, stored, again, refused, unseen, "clickhouse refuses rows for good");
+    } else {
+        tracing::error!(table, code, parts, again, refused, unseen, "clickhouse refuses every part of a block");
+    }
+}

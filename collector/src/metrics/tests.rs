@@ -12,6 +12,7 @@ fn block(table: Table, rows: u64) -> Block {
         acks: vec![],
         ends: vec![],
         day: 0,
+        since: Instant::now(),
         deliveries: None,
         receipt: None,
         room: None,
