@@ -224,11 +224,10 @@ impl Worker {
         self.told = reason;
     }
 
-    /// Goes out whether anything was sent.
+    /// Goes out whether anything was read.
     fn read(&mut self, now: Instant) -> bool {
         let observed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
-        let sealed = self.reader.read(now, observed);
-        let is_any = !sealed.is_empty();
+        let (sealed, is_any) = self.reader.read(now, observed);
         for sealed in sealed {
             self.held.insert(sealed.number, (sealed.body.len(), sealed.records));
             self.sender.send(sealed);

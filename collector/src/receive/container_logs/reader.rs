@@ -170,8 +170,9 @@ impl Reader {
         tail
     }
 
-    /// Reads a chunk of every log that has one. Goes out what is to be sent; nothing, where nothing was read.
-    pub(super) fn read(&mut self, now: Instant, observed: u64) -> Vec<Sealed> {
+    /// Reads a chunk of every log that has one. Goes out what is to be sent, and whether anything was read: of a chunk
+    /// that is read again nothing is sent, nor of one within a text.
+    pub(super) fn read(&mut self, now: Instant, observed: u64) -> (Vec<Sealed>, bool) {
         let mut sealed = Vec::new();
         let mut is_any = false;
         let mut open_files = self.open_files();
@@ -205,7 +206,7 @@ impl Reader {
         if !is_any || sealed.is_empty() {
             sealed.extend(self.seal());
         }
-        sealed
+        (sealed, is_any)
     }
 
     /// Closes the open batch. Text without a record moves positions with the next batch that has one.

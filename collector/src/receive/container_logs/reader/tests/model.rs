@@ -152,7 +152,9 @@ impl Container {
                 self.node.chunk();
             }
             Move::Look => self.node.look(),
-            Move::Read => drop(self.node.chunk()),
+            Move::Read => {
+                self.node.chunk();
+            }
             Move::Keep if self.has_spool => self.node.keep(),
             Move::Save if self.has_spool => self.node.save(),
             Move::AnswerOldest => self.answer(0),

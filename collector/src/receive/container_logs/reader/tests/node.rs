@@ -116,10 +116,10 @@ impl Node {
         self.reader.look(self.now).unwrap();
     }
 
-    /// Reads a chunk of each log. Goes out how many records came.
-    pub(super) fn chunk(&mut self) -> usize {
-        let before = self.read.len();
-        for sealed in self.reader.read(self.now, 1) {
+    /// Reads a chunk of each log. Goes out whether there was one.
+    pub(super) fn chunk(&mut self) -> bool {
+        let (all, is_any) = self.reader.read(self.now, 1);
+        for sealed in all {
             let bodies = bodies(&sealed.body);
             assert_eq!(bodies.len() as u64, sealed.records);
             let (batch, places) = (sealed.number, sealed.places.unwrap().into());
@@ -127,14 +127,14 @@ impl Node {
             self.read.extend(bodies);
             self.sealed.push((sealed.number, sealed.body));
         }
-        self.read.len() - before
+        is_any
     }
 
     /// Looks once and reads until nothing comes. Goes out what came.
     pub(super) fn read(&mut self) -> Vec<String> {
         let before = self.read.len();
         self.look();
-        while self.chunk() > 0 {}
+        while self.chunk() {}
         self.read[before..].to_vec()
     }
 
