@@ -297,7 +297,6 @@ impl<D: Disk> Log<D> {
     /// # Errors
     /// The disk's. What was not given back is the next time.
     pub fn release(&mut self, mark: Seq, window: &Window, trail: &mut Trail) -> io::Result<()> {
-        let is_over = |segments: &VecDeque<Segment<D::File>>| segments.get(1).is_some_and(|next| next.first <= mark);
         // The first delivery of what is left.
         let left = self.segments.lock().iter().skip(1).map(|next| next.first).take_while(|first| *first <= mark).last();
         let Some(left) = left else { return Ok(()) };
@@ -306,6 +305,8 @@ impl<D: Disk> Log<D> {
         entries.push(Entry::Mark(mark));
         self.commit(&entries)?;
         trail.written_again(left, self.next_seq);
+        // Up to there and no further: the commit above may have ended a segment more, whose positions are not in it.
+        let is_over = |segments: &VecDeque<Segment<D::File>>| segments.get(1).is_some_and(|next| next.first <= left);
         while is_over(&self.segments.lock()) {
             let Some(segment) = self.segments.lock().pop_front() else { break };
             let name = segment_name(segment.id);

@@ -239,7 +239,7 @@ impl Story {
     }
 
     fn release(&mut self, part: u8) {
-        let mark = self.mark + (self.next - self.mark) * u64::from(part) / 256;
+        let mark = self.mark + (self.next - self.mark) * (u64::from(part) + 1) / 256;
         // Whether or not the disk does it, what lies below is no longer asked for.
         if self.log.release(mark, &self.window, &mut self.trail).is_ok() {
             self.doubtful.clear();

@@ -1,10 +1,12 @@
 //! What is in the folder of all pods now.
 //!
 //! Comes in: the folder, and whose logs are wanted. Goes out: every file of theirs that is a log. A folder that
-//! vanishes meanwhile is passed over. Must not open any file.
+//! vanishes meanwhile is passed over; one that is there and cannot be read is named, since nothing is known of its files.
+//! Must not open any file.
 
 use std::{
     fs,
+    io::{self, ErrorKind},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::Duration,
@@ -29,6 +31,14 @@ pub(super) struct Found {
     pub(super) length: u64,
     /// Nobody has written to it for [`QUIET`].
     pub(super) is_quiet: bool,
+}
+
+/// What one look brings.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    pub(super) found: Vec<Found>,
+    /// Folders of pods and containers, below the folder of all pods, of which not everything could be seen.
+    pub(super) unread: Vec<String>,
 }
 
 /// A runtime writes on to a renamed file until it has opened the next, which is a matter of milliseconds.
@@ -63,36 +73,55 @@ impl Identity {
 ///
 /// # Errors
 /// The folder of all pods cannot be read.
-pub(super) fn files(root: &Path, wanted: &Wanted) -> std::io::Result<Vec<Found>> {
-    let mut found = Vec::new();
-    for folder in fs::read_dir(root)?.flatten() {
+pub(super) fn files(root: &Path, wanted: &Wanted) -> io::Result<Looked> {
+    let mut looked = Looked::default();
+    for folder in fs::read_dir(root)? {
+        let folder = folder?;
         let name = folder.file_name();
         let Some((namespace, pod, uid)) = name.to_str().and_then(origin::pod) else { continue };
         if !wanted.has(namespace, pod) {
             continue;
         }
-        for container in entries(&folder.path()) {
+        let Ok(containers) = entries(&folder.path()) else {
+            looked.unread.push(format!("{namespace}_{pod}_{uid}"));
+            continue;
+        };
+        for container in containers {
             let Ok(name) = container.file_name().into_string() else { continue };
             let (namespace, pod, uid) = (namespace.to_owned(), pod.to_owned(), uid.to_owned());
             let origin = Origin { namespace, pod, uid, container: name };
-            found.extend(entries(&container.path()).filter_map(|file| one(&origin, &file)));
+            let files = entries(&container.path());
+            match files.and_then(|files| files.iter().map(|file| one(&origin, file)).collect::<io::Result<Vec<_>>>()) {
+                Ok(files) => looked.found.extend(files.into_iter().flatten()),
+                Err(_) => looked.unread.push(origin.folder()),
+            }
         }
     }
-    Ok(found)
+    Ok(looked)
 }
 
-fn entries(folder: &Path) -> impl Iterator<Item = fs::DirEntry> {
-    fs::read_dir(folder).into_iter().flatten().flatten()
+/// Nothing, where the folder is gone by now.
+fn entries(folder: &Path) -> io::Result<Vec<fs::DirEntry>> {
+    present(fs::read_dir(folder))?.into_iter().flatten().collect()
 }
 
-fn one(origin: &Origin, file: &fs::DirEntry) -> Option<Found> {
-    let part = Part::of(file.file_name().to_str()?)?;
+/// What is there, unless it is not there any more; on the way lies what is no folder.
+fn present<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn one(origin: &Origin, file: &fs::DirEntry) -> io::Result<Option<Found>> {
+    let Some(part) = file.file_name().to_str().and_then(Part::of) else { return Ok(None) };
     let path = file.path();
     // Through symbolic links: that is how Docker's files are put there.
-    let metadata = fs::metadata(&path).ok().filter(fs::Metadata::is_file)?;
+    let Some(metadata) = present(fs::metadata(&path))?.filter(fs::Metadata::is_file) else { return Ok(None) };
     let is_quiet = metadata.modified().is_ok_and(|time| time.elapsed().is_ok_and(|since| since > QUIET));
     let (identity, length) = (Identity::of(&metadata), metadata.len());
-    Some(Found { origin: origin.clone(), part, path, identity, length, is_quiet })
+    Ok(Some(Found { origin: origin.clone(), part, path, identity, length, is_quiet }))
 }
 
 #[cfg(test)]
@@ -121,6 +150,7 @@ mod tests {
         };
         let mut found: Vec<_> = files(root.path(), &wanted)
             .unwrap()
+            .found
             .into_iter()
             .map(|found| (found.origin.pod, found.part.rotated.is_some(), found.length))
             .collect();

@@ -7,6 +7,7 @@
 
 use std::{
     collections::VecDeque,
+    io::{self, ErrorKind},
     time::{Duration, Instant},
 };
 
@@ -91,7 +92,10 @@ impl Log {
     /// Takes over what a look found; files that are new come back, to be given a position. What a file was compressed
     /// to continues it.
     pub(super) fn update(&mut self, mut found: Vec<Found>) -> Vec<Found> {
-        found.sort_by(|a, b| a.part.order().cmp(&b.part.order()));
+        // Both forms of a text are there until the kubelet has removed the plain one, which is read on meanwhile.
+        let form = |found: &Found| found.part.is_compressed;
+        found.sort_by(|a, b| a.part.order().cmp(&b.part.order()).then(form(a).cmp(&form(b))));
+        found.dedup_by(|second, first| second.part.order() == first.part.order());
         self.is_to_compare = true;
         let last = found.last().map(|found| found.identity);
         let mut seen = Vec::with_capacity(found.len());
@@ -180,7 +184,7 @@ impl Log {
                     Err(error) => {
                         read.failures += 1;
                         tracing::debug!(pod = self.origin.pod, %error, "cannot read a container's log");
-                        if error.kind() != std::io::ErrorKind::NotFound {
+                        if is_damage(&error) {
                             tail.abandon_if_compressed();
                         }
                     }
@@ -263,6 +267,11 @@ impl Log {
             }
         }
     }
+}
+
+/// Whether a compressed text is broken, which does not mend; all else, such as too many open files, may pass.
+fn is_damage(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::UnexpectedEof)
 }
 
 /// Hands on every whole line of the buffer. Goes out how many bytes are used.

@@ -14,7 +14,7 @@ use std::{
 use super::{
     batch::Batch,
     checkpoint::{Entry, Saved},
-    discover::{self, Found, Wanted},
+    discover::{self, Found, Looked, Wanted},
     log::Log,
     metrics::Metrics,
     resume::{self, Resumed},
@@ -115,19 +115,24 @@ impl Reader {
     /// # Errors
     /// The folder of all pods cannot be read; what is known stays known.
     pub(super) fn look(&mut self, now: Instant) -> std::io::Result<()> {
-        let found = discover::files(&self.rules.folder, &self.rules.wanted)?;
+        let Looked { found, unread } = discover::files(&self.rules.folder, &self.rules.wanted)?;
         let mut by_log: BTreeMap<Key, Vec<Found>> = self.logs.keys().map(|key| (key.clone(), Vec::new())).collect();
         for found in found {
             by_log.entry((found.origin.folder(), found.part.restart)).or_default().push(found);
         }
         for (key, found) in by_log {
-            self.update(key, found, now);
+            // What cannot be looked into stays as it was: its files are not gone.
+            if !unread.iter().any(|folder| is_within(&key.0, folder)) {
+                self.update(key, found, now);
+            }
         }
         let tracked: usize = self.logs.values().map(|log| log.tails.len()).sum();
         let behind = self.logs.values().flat_map(|log| &log.tails).map(Tail::behind).sum();
         self.metrics.looked(tracked, self.open_files(), behind);
-        self.has_looked = true;
-        (self.earlier, self.is_first) = (Vec::new(), false);
+        if self.has_looked && unread.is_empty() {
+            self.earlier = Vec::new();
+        }
+        (self.has_looked, self.is_first) = (true, false);
         Ok(())
     }
 
@@ -159,6 +164,7 @@ impl Reader {
         self.numbers += 1;
         let entry = claim(&mut self.earlier, &found);
         let is_quiet = found.is_quiet;
+        let has_room = self.open_files() < OPEN_FILES;
         let mut tail = Tail::new(self.numbers, found);
         match entry {
             Some(entry) => tail.resume(&entry),
@@ -166,6 +172,9 @@ impl Reader {
             None => {}
         }
         tail.settle(!is_last && is_quiet);
+        if has_room {
+            tail.hold();
+        }
         self.is_moved = true;
         tail
     }
@@ -247,7 +256,9 @@ impl Reader {
         self.is_moved = false;
         let batch = self.unanswered.first_key_value().map_or(self.batches, |(first, _)| first - 1);
         let entries = self.logs.iter().flat_map(|((folder, _), log)| log.tails.iter().map(move |tail| (folder, tail)));
-        Saved { batch, files: entries.map(|(folder, tail)| tail.entry(folder)).collect() }
+        // What the first look has not found may be there at the next.
+        let files = entries.map(|(folder, tail)| tail.entry(folder)).chain(self.earlier.iter().cloned()).collect();
+        Saved { batch, files }
     }
 
     /// Whether positions mean all files: before the first look they would forget those of the process before.
@@ -258,6 +269,11 @@ impl Reader {
     fn open_files(&self) -> usize {
         self.logs.values().flat_map(|log| &log.tails).filter(|tail| tail.is_open()).count()
     }
+}
+
+/// Whether a container's folder is this folder or in it.
+fn is_within(container: &str, folder: &str) -> bool {
+    container.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The position of an earlier process for this file: of the same inode, or else of one that began the same and is what

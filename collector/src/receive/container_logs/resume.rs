@@ -10,7 +10,7 @@ use crate::positions::Positions;
 /// What is known of earlier processes.
 #[derive(Debug, Default)]
 pub(super) struct Resumed {
-    /// No checkpoint was ever written here: what is not among the files is new or has never been looked at.
+    /// There was none: no checkpoint was ever written here, and nothing is kept. What is not among the files is new or has never been looked at.
     pub(super) is_first: bool,
     pub(super) files: Vec<Entry>,
     /// The greatest number a batch has had.
@@ -23,7 +23,7 @@ pub(super) struct Resumed {
 
 /// Both together.
 pub(super) fn resume(checkpoint: Option<Saved>, mut kept: Vec<Positions>) -> Resumed {
-    let is_first = checkpoint.is_none();
+    let is_first = checkpoint.is_none() && kept.is_empty();
     let Saved { batch, files } = checkpoint.unwrap_or_default();
     let mut resumed = Resumed { is_first, files, batch, ..Resumed::default() };
     kept.retain(|positions| positions.batch > batch);
@@ -121,6 +121,6 @@ mod tests {
     #[test]
     fn without_a_checkpoint_the_first_batches_of_all_still_count() {
         let resumed = resume(None, vec![kept(1, &[entry(1, 40)])]);
-        assert_eq!((offsets(&resumed), resumed.is_first), (vec![(1, 40)], true));
+        assert_eq!((offsets(&resumed), resumed.is_first), (vec![(1, 40)], false));
     }
 }

@@ -116,12 +116,25 @@ impl InOrder {
         let mut asked = Vec::with_capacity(self.group.len());
         for batch in &mut self.group {
             if batch.permit.is_none() {
-                batch.permit = self.outlet.budget.wait(batch.body.len()).await;
+                // Only the first waits: it holds nothing that others could be waiting for.
+                batch.permit = if asked.is_empty() {
+                    tokio::select! {
+                        permit = self.outlet.budget.wait(batch.body.len()) => permit,
+                        _ = self.outlet.stopping.wait_for(|is_stopping| *is_stopping) => None,
+                    }
+                } else {
+                    self.outlet.budget.admit(batch.body.len())
+                };
+            }
+            if batch.permit.is_none() {
+                break;
             }
             let (body, positions) = (batch.body.clone(), batch.positions.clone());
             asked.push(self.outlet.ask(Signal::Logs, Transport::File, body, positions).await);
         }
-        let mut pause = None;
+        let not_asked = self.group.split_off(asked.len());
+        // At a stop that is one pause more, in which it is seen.
+        let mut pause = asked.is_empty().then_some(Duration::ZERO);
         for (batch, answer) in std::mem::take(&mut self.group).into_iter().zip(asked) {
             match answer.outcome().await {
                 Outcome::Retry { after } => {
@@ -131,6 +144,7 @@ impl InOrder {
                 outcome => drop(self.answers.send((batch.number, outcome))),
             }
         }
+        self.group.extend(not_asked);
         pause
     }
 

@@ -6,7 +6,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Read},
+    io::{self, BufReader, ErrorKind, Read},
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
 };
@@ -45,6 +45,8 @@ pub(super) struct Tail {
     pub(super) life: u32,
     /// Another file follows it, and nobody has written to it for a while.
     is_settled: bool,
+    /// The last look did not find it.
+    is_missed: bool,
     /// Its name is gone. What is open can still be read.
     pub(super) is_gone: bool,
     /// Nothing comes any more.
@@ -81,6 +83,7 @@ impl Tail {
             told: 0,
             life: 0,
             is_settled: false,
+            is_missed: false,
             is_gone: false,
             is_at_end: false,
             stuck_at: None,
@@ -164,6 +167,7 @@ impl Tail {
         self.identity = found.identity;
         self.path = found.path;
         self.part = found.part;
+        self.is_missed = false;
         self.settle(!is_last && found.is_quiet);
     }
 
@@ -173,12 +177,26 @@ impl Tail {
             self.stuck_at = None;
         }
         self.is_settled = is_settled;
+        if self.is_done() {
+            self.close();
+        }
     }
 
-    /// Its name is not there any more.
+    /// Holds it open, so that its inode stays its own: that of a file deleted unread would be another's, under a name
+    /// that was this one's.
+    pub(super) fn hold(&mut self) {
+        if self.source.is_none() && !self.part.is_compressed && !self.is_done() {
+            self.source = self.open_source().ok();
+        }
+    }
+
+    /// A look has not found it. Its name is gone if the next does not either: a file that is renamed while a folder is
+    /// read is under neither name.
     pub(super) fn lose(&mut self) {
-        self.is_gone = true;
-        self.stuck_at = None;
+        if std::mem::replace(&mut self.is_missed, true) && !self.is_gone {
+            self.is_gone = true;
+            self.stuck_at = None;
+        }
     }
 
     /// Asks how long it is now, if it is open.
@@ -342,6 +360,11 @@ impl Tail {
     fn open_source(&self) -> io::Result<Source> {
         let file = open(&self.path, self.identity)?;
         if !self.part.is_compressed {
+            let mut begin = vec![0; self.fingerprint.length];
+            let length = read_up_to(&file, &mut begin, 0)?;
+            if !self.fingerprint.fits(&begin[..length]) {
+                return Err(io::Error::new(ErrorKind::NotFound, "another file has its inode"));
+            }
             return Ok(Source::Plain(file));
         }
         let mut decoder = Box::new(MultiGzDecoder::new(BufReader::new(file)));
@@ -367,7 +390,7 @@ pub(super) fn begin(found: &Found) -> io::Result<Vec<u8>> {
 fn open(path: &Path, identity: Identity) -> io::Result<File> {
     let file = File::open(path)?;
     if Identity::of(&file.metadata()?) != identity {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "the name leads to another file"));
+        return Err(io::Error::new(ErrorKind::NotFound, "the name leads to another file"));
     }
     Ok(file)
 }
@@ -378,7 +401,7 @@ fn read_up_to(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> 
         match file.read_at(&mut buffer[read..], offset + read as u64) {
             Ok(0) => break,
             Ok(bytes) => read += bytes,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }

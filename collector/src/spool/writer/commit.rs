@@ -11,6 +11,7 @@ use super::{AFTER_ERROR, Disk, Entry, Writer};
 use crate::{
     delivery::Delivery,
     making::{Making, Seq},
+    spool::trail::Trail,
     table::Block,
 };
 
@@ -87,8 +88,10 @@ impl<D: Disk> Writer<D> {
     /// Without a disk, as without a spool. What is behind goes first; nobody waits for that.
     pub(super) fn pass_on(&mut self, deliveries: Vec<Delivery>) {
         let batches = deliveries.iter().filter_map(|delivery| Some(delivery.positions.as_ref()?.batch));
-        batches.for_each(|batch| self.trail.came(batch));
         let mut state = self.shared.lock();
+        // Where the line is gone they are dropped, and their sender is told to come again.
+        let settle = if state.is_live { Trail::came } else { Trail::turned_away };
+        batches.for_each(|batch| settle(&mut self.trail, batch));
         if state.is_live {
             let now = Instant::now();
             state.waiting.extend(deliveries.into_iter().map(|delivery| (delivery, now)));

@@ -48,6 +48,69 @@ fn a_rotated_file_is_read_to_its_end_before_the_next() {
 }
 
 #[test]
+fn a_file_that_one_look_misses_is_not_read_again() {
+    let mut node = Node::new(true);
+    node.write("0.log", &lines(0..3));
+    assert_eq!(node.read().len(), 3);
+    node.answer_all();
+    // Renamed while the folder was read, it is under neither name.
+    node.rename("0.log", "elsewhere");
+    node.look();
+    node.rename("elsewhere", "0.log.20261124-101500");
+    node.write("0.log", &lines(3..4));
+    node.age("0.log.20261124-101500");
+    assert_eq!(node.read_all(), ["line 3"]);
+}
+
+#[test]
+fn a_position_that_the_first_look_misses_is_there_for_the_second() {
+    let mut node = Node::new(true);
+    node.write("0.log", &lines(0..3));
+    assert_eq!(node.read().len(), 3);
+    node.answer_all();
+    node.restart(|node| node.rename("0.log", "elsewhere"));
+    node.look();
+    node.restart(|_| ());
+    node.look();
+    node.rename("elsewhere", "0.log");
+    assert_eq!(node.read_all(), [] as [&str; 0]);
+}
+
+#[test]
+fn a_text_that_is_there_in_both_forms_is_read_once() {
+    let mut node = Node::new(true);
+    let (rotated, beside) = ("0.log.20261124-101500", "elsewhere");
+    node.write("0.log", &lines(0..3));
+    assert_eq!(node.read().len(), 3);
+    node.answer_all();
+    node.rename("0.log", rotated);
+    fs::hard_link(node.path(rotated), node.path(beside)).unwrap();
+    node.compress(rotated);
+    node.rename(beside, rotated);
+    node.write("0.log", &lines(3..4));
+    node.age(rotated);
+    assert_eq!(node.read_all(), ["line 3"]);
+    node.answer_all();
+    node.restart(|_| ());
+    assert_eq!(node.read_all(), [] as [&str; 0]);
+}
+
+#[test]
+fn a_file_that_was_seen_and_not_read_keeps_its_inode() {
+    let mut node = Node::new(true);
+    let rotated = "0.log.20261124-101500";
+    node.write("0.log", &lines(0..2));
+    node.look();
+    node.rename("0.log", rotated);
+    node.compress(rotated);
+    // Were the inode free, this would most likely get it.
+    node.write("0.log", &lines(2..3));
+    node.chunk();
+    node.read_all();
+    assert_eq!(node.all(), ["line 0", "line 1", "line 2"]);
+}
+
+#[test]
 fn what_was_compressed_while_nobody_read_continues_where_reading_ended() {
     let mut node = Node::new(true);
     node.write("0.log", &lines(0..50));
