@@ -34,7 +34,7 @@ mod tables;
 pub use check::check;
 pub use direct::Direct;
 
-pub use days::{DAYS_AWAITED, DAYS_KEPT};
+pub use days::{DAYS_AWAITED, DAYS_KEPT, LAST_DAY};
 use days::{Fill, Sealed};
 use request::Selection;
 use tables::{Tables, Taken};

@@ -165,15 +165,29 @@ impl Intake {
         Self { local_pods: None, ..self.for_sender(address) }
     }
 
-    /// Hands on a request whose bytes are admitted, and waits for its outcome.
-    async fn deliver_admitted(&self, signal: Signal, transport: Transport, body: Bytes) -> Outcome {
+    /// Hands on a request whose bytes are admitted, and waits for its outcome, and how many records were found in it.
+    /// Who tells somebody of it counts it with [`Intake::told`].
+    async fn deliver_admitted(&self, signal: Signal, transport: Transport, body: Bytes) -> (Outcome, u64) {
         let turn = self.ahead.wait(body.len()).await;
-        let Some(permit) = self.budget.admit(0) else { return Outcome::retry() };
-        self.deliver(signal, transport, Message { body, permit, turn }, None).await
+        let Some(permit) = self.budget.admit(0) else { return (Outcome::retry(), 0) };
+        self.hand_on(signal, transport, Message { body, permit, turn }, None).await
     }
 
-    /// Hands on a request and waits for its outcome.
+    /// Hands on a request and waits for the outcome that its sender is told.
     async fn deliver(&self, signal: Signal, transport: Transport, message: Message, id: Option<Id>) -> Outcome {
+        let (outcome, records) = self.hand_on(signal, transport, message, id).await;
+        self.told(signal, transport, &outcome, records);
+        outcome
+    }
+
+    /// A sender is told of a request with so many records.
+    fn told(&self, signal: Signal, transport: Transport, outcome: &Outcome, records: u64) {
+        if !matches!(outcome, Outcome::Delivered { .. }) {
+            self.metrics.refused(signal, transport, records);
+        }
+    }
+
+    async fn hand_on(&self, signal: Signal, transport: Transport, message: Message, id: Option<Id>) -> (Outcome, u64) {
         let begin = Instant::now();
         let message = match &self.local_pods {
             Some(pods) => pods.tell(message, self.sender, self.request_limit).await,
@@ -189,10 +203,7 @@ impl Intake {
         let told = tokio::time::timeout(LONGEST_WAIT, wait).await;
         let (outcome, records) = told.unwrap_or((Outcome::retry(), 0));
         self.metrics.answered(signal, transport, &outcome, begin.elapsed());
-        if !matches!(outcome, Outcome::Delivered { .. }) {
-            self.metrics.refused(signal, transport, records);
-        }
-        outcome
+        (outcome, records)
     }
 }
 

@@ -30,7 +30,7 @@ pub const DAYS_KEPT: usize = 1_100;
 
 /// The last day whose every moment a table can hold: retention, and the times of metrics, are counted in 32 bits of
 /// seconds, until 2106-02-07 06:28:15. What is later would be stored as 1970, and deleted at once.
-pub(super) const LAST_DAY: u64 = u32::MAX as u64 / 86_400 - 1;
+pub const LAST_DAY: u64 = u32::MAX as u64 / 86_400 - 1;
 
 pub(super) const NANOSECONDS_A_DAY: u64 = 86_400_000_000_000;
 

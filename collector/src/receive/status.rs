@@ -58,8 +58,9 @@ struct RetryInfo {
 }
 
 /// Every reason for which a single record is refused; which of them it was is not carried here.
-const REJECTED: &str = "these records can never be stored: each of them is no valid OTLP record, or lies on a day beyond \
-                        the first 100 of its request (with a spool 1100), or after 2106-02-06";
+const REJECTED: &str = "these records are rejected for good: each of them is no valid OTLP record, or lies on a day beyond \
+                        the first 100 of its request (with a spool 1100), or after 2106-02-06, or is refused by \
+                        ClickHouse, alone or with others of its request";
 const RETRY_INFO: &str = "type.googleapis.com/google.rpc.RetryInfo";
 
 /// The answer to a request that was taken. Without rejected records it is empty, as OTLP demands.

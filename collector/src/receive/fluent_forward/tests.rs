@@ -130,6 +130,8 @@ async fn what_is_refused_for_good_is_acknowledged_and_what_is_to_be_sent_again_e
     line.served.await.unwrap();
     let text = crate::metrics::text(&line.registry);
     assert!(text.contains("closed_connections_total{receiver=\"fluentforward\",reason=\"retry\"} 1"), "{text}");
+    let refused = text.lines().find(|line| line.starts_with("otelcol_receiver_refused_log_records_total"));
+    assert!(refused.is_some_and(|line| line.ends_with(" 2")), "whoever asked is told both: {refused:?}");
     assert!(line.deliveries.try_recv().is_err() && line.budget.used() == 0);
 }
 

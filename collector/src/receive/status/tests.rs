@@ -19,12 +19,21 @@ fn rejected_records_have_one_number_and_three_names() {
         let told = message.partial_success.unwrap();
         assert_eq!(told.rejected, 7);
         assert!(
-            ["valid OTLP record", "first 100", "2106"].iter().all(|why| told.error_message.contains(why)),
+            ["valid OTLP record", "refused by ClickHouse"].iter().all(|why| told.error_message.contains(why)),
             "{told:?}"
         );
         let json: serde_json::Value = serde_json::from_slice(&export_response(Format::Json, signal, 7)).unwrap();
         assert_eq!(json["partialSuccess"][name], "7", "64 bits are a string in JSON");
     }
+}
+
+#[test]
+fn the_numbers_that_are_told_are_those_that_are_kept_to() {
+    use crate::assemble::{DAYS_AWAITED, DAYS_KEPT, LAST_DAY};
+    let last = crate::rfc3339::micro_time(LAST_DAY * 86_400 * 1_000_000_000);
+    let last = last.get(..10).unwrap();
+    let days = format!("first {DAYS_AWAITED} of its request (with a spool {DAYS_KEPT}), or after {last},");
+    assert!(REJECTED.contains(&days), "{days}");
 }
 
 #[test]

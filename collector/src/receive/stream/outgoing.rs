@@ -108,9 +108,11 @@ impl Outgoing {
             let (records, parts) = (batch.request.records(), batch.parts);
             // Cannot fail: room for its end was kept.
             let Ok(body) = batch.request.finish() else { return };
-            let outcome = deliver(name, &intake, body.into(), batch.is_kept, stopping, &metrics).await;
+            let (outcome, found) = deliver(name, &intake, body.into(), batch.is_kept, stopping, &metrics).await;
             if batch.is_kept && outcome.is_retry() {
                 metrics.lost(name.receiver, records);
+            } else {
+                intake.told(Signal::Logs, name.transport, &outcome, found);
             }
             drop(permit);
             for part in parts {
@@ -127,16 +129,16 @@ async fn deliver(
     is_kept: bool,
     mut stopping: watch::Receiver<bool>,
     metrics: &Metrics,
-) -> Outcome {
+) -> (Outcome, u64) {
     loop {
-        let outcome = intake.deliver_admitted(Signal::Logs, name.transport, body.clone()).await;
-        let Outcome::Retry { after } = outcome else { return outcome };
+        let (outcome, found) = intake.deliver_admitted(Signal::Logs, name.transport, body.clone()).await;
+        let Outcome::Retry { after } = outcome else { return (outcome, found) };
         if !is_kept {
-            return outcome;
+            return (outcome, found);
         }
         tokio::select! {
             () = tokio::time::sleep(after) => metrics.repeated(name.receiver),
-            () = told_to(&mut stopping) => return outcome,
+            () = told_to(&mut stopping) => return (outcome, found),
         }
     }
 }

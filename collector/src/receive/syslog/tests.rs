@@ -61,6 +61,28 @@ async fn messages_of_a_connection_are_sent_until_they_are_stored_the_last_withou
     served.await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn tries_that_nobody_is_told_of_are_not_counted_as_refused_and_the_last_word_is() {
+    let (syslog, mut deliveries, registry) = syslog(1 << 20);
+    let refused = || {
+        let text = crate::metrics::text(&registry);
+        let line = text.lines().find(|line| line.starts_with("otelcol_receiver_refused_log_records_total"));
+        line.map(|line| line.rsplit(' ').next().unwrap_or_default().to_owned())
+    };
+    for (last, wanted) in [(Outcome::Delivered { rejected: 0 }, None), (Outcome::Reject("no".into()), Some("1"))] {
+        let (mut sender, socket) = tokio::io::duplex(1 << 10);
+        let (_stop, stopping) = watch::channel(false);
+        let served = tokio::spawn(syslog.clone().serve(Box::new(socket), [10, 0, 0, 1].into(), stopping));
+        sender.write_all(b"<11>app: one\n").await.unwrap();
+        drop(sender);
+        for outcome in [Outcome::retry(), Outcome::retry(), last] {
+            deliveries.recv().await.unwrap().ack.settle(outcome);
+        }
+        served.await.unwrap();
+        assert_eq!(refused().as_deref(), wanted);
+    }
+}
+
 /// A device that says a line and no end of it is still there; and where it is in the way, the line is worth something.
 #[tokio::test(start_paused = true)]
 async fn a_line_without_its_end_is_waited_for_and_stored_as_it_is_where_others_need_its_room() {
