@@ -205,10 +205,10 @@ async fn a_sender_that_asks_for_nothing_waits_through_an_outage_on_one_connectio
     assert!(gateway.metric(&of("records_total")).await.unwrap() < CHUNK as f64);
     assert_eq!(gateway.metric(&of("connections")).await.unwrap(), 1.0);
     engine.resume().unwrap();
-    let sql = "SELECT uniqExact(toUInt64(Body)), max(toUInt64(Body)) FROM otel.otel_logs \
+    let sql = "SELECT count(), uniqExact(toUInt64(Body)), max(toUInt64(Body)) FROM otel.otel_logs \
                WHERE LogAttributes['fluent.tag'] = 'folded'";
     eventually("every row is stored", 4 * WITHIN, async || match engine.query(sql).await {
-        Ok(found) if found == format!("{ROWS}\t{}", ROWS - 1) => Ok(()),
+        Ok(found) if found == format!("{ROWS}\t{ROWS}\t{}", ROWS - 1) => Ok(()),
         other => Err(format!("{other:?}")),
     })
     .await

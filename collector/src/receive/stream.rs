@@ -26,7 +26,7 @@ mod outgoing;
 mod patience;
 mod seats;
 
-pub(super) use batches::{Batches, PIECE};
+pub(super) use batches::{Batches, Lack};
 pub(super) use connection::{Closed, Connection, Owed, Progress, Protocol, now};
 pub use metrics::Metrics;
 pub(super) use outgoing::{Name, Outgoing};

@@ -19,7 +19,8 @@ use crate::{
     receive::{
         Refused,
         inflate::{Encoding, InflateError},
-        stream::{Batches, PIECE, Progress},
+        log_request::Unfit,
+        stream::{Batches, Lack, Progress},
     },
 };
 
@@ -98,7 +99,7 @@ impl Taking {
                 },
                 Rest::Pairs(place, left) => {
                     let mut reader = Reader(bytes(place));
-                    let stop = pairs(&mut reader, left, context, 0, batches);
+                    let stop = pairs(&mut reader, left, context, batches);
                     place.start = place.end - reader.0.len();
                     match stop {
                         Stop::Full => return Progress::Paused,
@@ -144,24 +145,21 @@ fn unfold(packed: &Bytes, encoding: Option<Encoding>, batches: &mut Batches) -> 
 }
 
 fn one(bytes: &[u8], context: Context<'_>, batches: &mut Batches) -> Stop {
-    if bytes.len() > PIECE && !batches.want(bytes.len()) {
-        return Stop::Full;
-    }
-    match Event::of(bytes) {
-        Ok(event) => batches.push(|record| event.write(context.tag, context.now, record)),
-        Err(_) => batches.reject(),
-    }
-    Stop::End
+    if push(bytes.len(), Event::of(bytes), context, batches) { Stop::End } else { Stop::Full }
 }
 
-/// Takes pairs of time and record, `left` of them at most. `beside` is what their bytes take beside the message.
-pub(super) fn pairs(
-    reader: &mut Reader<'_>,
-    left: &mut u32,
-    context: Context<'_>,
-    beside: usize,
-    batches: &mut Batches,
-) -> Stop {
+/// An event of so many bytes. False where there is no room now; one for which there will never be is none.
+fn push(bytes: usize, event: Result<Event<'_>, Unfit>, context: Context<'_>, batches: &mut Batches) -> bool {
+    match (batches.want_record(bytes), event) {
+        (Err(Lack::Now | Lack::Unfinished), _) => return false,
+        (Ok(()), Ok(event)) => batches.push(|record| event.write(context.tag, context.now, record)),
+        (Err(Lack::Ever), _) | (_, Err(_)) => batches.reject(),
+    }
+    true
+}
+
+/// Takes pairs of time and record, `left` of them at most.
+pub(super) fn pairs(reader: &mut Reader<'_>, left: &mut u32, context: Context<'_>, batches: &mut Batches) -> Stop {
     while *left > 0 && !reader.0.is_empty() {
         if batches.is_waiting() {
             return Stop::Full;
@@ -172,14 +170,10 @@ pub(super) fn pairs(
             Err(Invalid::Short) => return Stop::Short,
             Err(Invalid::Reserved) => return Stop::Bad,
         };
-        if pair.len() > PIECE && !batches.want(beside + pair.len()) {
+        if !push(pair.len(), Event::of_pair(pair), context, batches) {
             return Stop::Full;
         }
         (*reader, *left) = (ahead, *left - 1);
-        match Event::of_pair(pair) {
-            Ok(event) => batches.push(|record| event.write(context.tag, context.now, record)),
-            Err(_) => batches.reject(),
-        }
     }
     Stop::End
 }
@@ -189,4 +183,31 @@ fn place(message: &[u8], part: &[u8]) -> Range<usize> {
     let at = part.as_ptr().addr().wrapping_sub(message.as_ptr().addr());
     // One that is empty may stand anywhere.
     if part.is_empty() { 0..0 } else { at..at.saturating_add(part.len()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use prometheus_client::registry::Registry;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::{budget::Budget, metrics::Pipeline, receive::Intake};
+
+    /// Closed, its sender would send it again for ever, and what is in front of it would be stored each time.
+    #[test]
+    fn an_event_for_which_there_can_never_be_room_costs_itself() {
+        const LARGE: usize = 3 << 20;
+        let pipeline = Arc::new(Pipeline::new(&mut Registry::default()));
+        let intake = Intake::new(mpsc::channel(1).0, Budget::new(2 << 20), Budget::new(1), 4 << 20, pipeline);
+        let mut batches = Batches::new(intake).unwrap();
+        // [7, {"log": a text}]
+        let large = [&b"\x92\x07\x81\xa3log\xdb"[..], &(LARGE as u32).to_be_bytes(), &[b'x'; LARGE]].concat();
+        let bytes = [&large, &b"\x92\x07\x81\xa3log\xa2hi"[..]].concat();
+        let (mut reader, mut left) = (Reader(&bytes), u32::MAX);
+        let context = Context { tag: b"tag", now: 1 };
+        assert_eq!(pairs(&mut reader, &mut left, context, &mut batches), Stop::End);
+        assert_eq!((u32::MAX - left, batches.hold(0)), (2, Ok(())));
+    }
 }

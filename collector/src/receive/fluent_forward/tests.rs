@@ -216,7 +216,7 @@ async fn a_chunk_that_unfolds_to_more_than_there_is_room_for_is_taken_in_pieces_
     let long = "x".repeat(2000);
     let texts: Vec<_> = (0..RECORDS).map(|number| format!("{number} {long}")).collect();
     let unfolded = pairs(&texts.iter().map(String::as_str).collect::<Vec<_>>());
-    for (compressed, budget) in [("gzip", 6 << 20), ("zstd", 18 << 20)] {
+    for (compressed, budget) in [("gzip", 6 << 20), ("zstd", 24 << 20)] {
         let mut line = connected(budget, None);
         line.say(&packed(folded(&unfolded, compressed), "large", compressed)).await;
         let mut found = Vec::new();
@@ -335,6 +335,60 @@ async fn a_sender_that_asks_and_finds_no_room_is_told_to_send_again() {
     line.served.await.unwrap();
     let text = crate::metrics::text(&line.registry);
     assert!(text.contains("reason=\"budget\"} 1"), "{text}");
+}
+
+/// By now it has been sent again, on another connection.
+#[tokio::test(start_paused = true)]
+async fn a_first_message_that_asks_and_has_waited_for_too_long_is_not_taken() {
+    for (seconds, is_taken) in [(5, true), (600, false)] {
+        let mut line = connected(1 << 20, None);
+        let held = line.budget.admit(1 << 20);
+        line.say(&one("hi", Some("c1"))).await;
+        assert!(tokio::time::timeout(Duration::from_secs(seconds), line.deliveries.recv()).await.is_err());
+        drop(held);
+        if is_taken {
+            line.next().await.1.ack.settle(DONE);
+            assert_eq!(line.hear().await, acknowledged("c1"));
+            continue;
+        }
+        assert_eq!(line.hear().await, None);
+        line.served.await.unwrap();
+        let text = crate::metrics::text(&line.registry);
+        assert!(text.contains("reason=\"budget\"} 1") && line.deliveries.try_recv().is_err(), "{text}");
+    }
+}
+
+/// That may take as long as ClickHouse is away.
+#[tokio::test(start_paused = true)]
+async fn whoever_gives_up_holds_only_what_is_on_its_way() {
+    const HELD: usize = 2300 << 10;
+    for end in ["others are short of room", "its sender hangs up", "it can never be held"] {
+        let mut line = connected(3 << 20, None);
+        line.say(&one("hi", None)).await;
+        let (_, delivery) = line.next().await;
+        let half = [&b"\x93\xa3tag\xc6"[..], &(3_u32 << 20).to_be_bytes(), &[0; 200 << 10]].concat();
+        line.sender.write_all(&half).await.unwrap();
+        let begun = async {
+            while line.budget.used() < 200 << 10 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_secs(10), begun).await.is_ok(), "{end}: {}", line.budget.used());
+        let held = line.budget.admit(HELD);
+        match end {
+            "its sender hangs up" => line.sender.shutdown().await.unwrap(),
+            "it can never be held" => {
+                drop(held);
+                while line.sender.write_all(&[0; 16 << 10]).await.is_ok() {}
+            }
+            _ => {}
+        }
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        let rest = line.budget.used() % HELD;
+        assert!(rest < 16 << 10 && !line.served.is_finished(), "{end}: {rest}");
+        delivery.ack.settle(DONE);
+        line.served.await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]

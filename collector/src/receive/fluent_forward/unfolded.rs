@@ -20,8 +20,8 @@ use crate::{
     },
 };
 
-/// Bytes that are unfolded at once; of an event that is larger, as many as there are already, so that it is looked at
-/// twice at most.
+/// Bytes that are unfolded at once; of an event that is larger, as many as there are already, but no more than it may
+/// have, so that it is looked at twice at most.
 const WINDOW: usize = 256 << 10;
 
 /// Windows after which others have a turn: there may be nothing in them to send.
@@ -65,9 +65,8 @@ impl Unfolded {
     pub(super) fn take(&mut self, context: Context<'_>, batches: &mut Batches) -> Progress {
         let mut uncounted = u32::MAX;
         for _ in 0..TURN {
-            let beside = self.window.len() + self.parts.as_ref().map_or(0, |parts| parts.held);
             let mut reader = Reader(&self.window[self.at..]);
-            let stop = pairs(&mut reader, &mut uncounted, context, beside, batches);
+            let stop = pairs(&mut reader, &mut uncounted, context, batches);
             self.at = self.window.len() - reader.0.len();
             match (stop, &mut self.parts) {
                 (Stop::Full, _) => return Progress::Paused,
@@ -104,8 +103,11 @@ impl Parts {
         if window.len() > limit || self.unfolded > limit.saturating_mul(TIMES) {
             return Err(Refused::TooLarge);
         }
-        let end = (2 * window.len()).max(WINDOW);
-        if !batches.want(end + self.held) {
+        // One byte beyond the limit tells that it is passed.
+        let end = (2 * window.len()).max(WINDOW).min(limit.max(WINDOW) + 1);
+        // A larger event has made it larger.
+        window.shrink_to(end);
+        if !batches.want(end.max(window.capacity()) + self.held) {
             // What was taken is stored: sent again, it would be again.
             return if self.unfolded > 0 && batches.is_hopeless() { Err(Refused::TooLarge) } else { Ok(false) };
         }
@@ -118,5 +120,47 @@ impl Parts {
             self.source = None;
         }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write, sync::Arc};
+
+    use prometheus_client::registry::Registry;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::{budget::Budget, metrics::Pipeline, receive::Intake};
+
+    /// A pair of a time and a text of so many bytes.
+    fn event(length: u32) -> Vec<u8> {
+        [&b"\x92\x07\x81\xa3log\xdb"[..], &length.to_be_bytes(), &vec![b'x'; length as usize]].concat()
+    }
+
+    #[test]
+    fn the_window_is_as_large_as_an_event_wants_it_and_not_for_longer() {
+        const LIMIT: usize = 4 << 20;
+        let pipeline = Arc::new(Pipeline::new(&mut Registry::default()));
+        let intake = Intake::new(mpsc::channel(1).0, Budget::new(64 << 20), Budget::new(LIMIT), LIMIT, pipeline);
+        let mut folded = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        folded.write_all(&event(3 << 20)).unwrap();
+        for _ in 0..3000 {
+            folded.write_all(&event(1000)).unwrap();
+        }
+        let mut unfolded = Unfolded::parts(folded.finish().unwrap().into(), Encoding::Gzip);
+        let context = Context { tag: b"tag", now: 1 };
+        let mut largest = 0;
+        loop {
+            // As if what was taken had been sent.
+            let mut batches = Batches::new(intake.clone()).unwrap();
+            let progress = unfolded.take(context, &mut batches);
+            largest = largest.max(unfolded.window.capacity());
+            if progress == Progress::Done {
+                break;
+            }
+        }
+        assert_eq!(largest, LIMIT);
+        assert!(unfolded.window.capacity() <= WINDOW, "{}", unfolded.window.capacity());
     }
 }

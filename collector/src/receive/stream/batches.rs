@@ -29,17 +29,18 @@ const DUTY: usize = 128;
 /// As much is kept for what comes next.
 const SLACK: usize = 128 << 10;
 
-/// As much is read at once, so a connection has it anyway.
-const SMALL: usize = 16 << 10;
+/// As much is read at once, so a connection has it anyway: be it of the next message.
+const SMALL: usize = super::connection::READ;
 
 /// Why what was read cannot be held.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::receive) enum Lack {
     /// There will never be room for so much.
     Ever,
-    /// Messages that are not taken yet have all that they may have.
+    /// Messages that are not taken yet have all that they may have, and this one has a part of it: they may wait for
+    /// each other.
     Unfinished,
-    /// What is on its way has it. It comes back with the answers.
+    /// Others have it, and do not wait for this one. It comes back, with the answers to what is on its way at the latest.
     Now,
 }
 
@@ -59,7 +60,7 @@ pub(super) struct Batch {
 pub(in crate::receive) struct Batches {
     pub(in crate::receive) intake: Intake,
     permit: Permit,
-    /// For messages that are not taken yet; `permit` is for them too.
+    /// For messages that are not taken yet, and what is unfolded of them; `permit` is for that too.
     unfinished: Permit,
     open: Batch,
     ready: VecDeque<Batch>,
@@ -67,6 +68,8 @@ pub(in crate::receive) struct Batches {
     read: usize,
     /// Bytes that are needed beside, to take the message.
     beside: usize,
+    /// Bytes of its next record, where that is more than a request is closed at.
+    large: usize,
     /// The message that is taken.
     message: Taken,
     /// Records since they were asked for.
@@ -99,34 +102,49 @@ impl Batches {
         let (permit, unfinished) = (intake.budget.admit(0)?, intake.unfinished.admit(0)?);
         let open = Batch::new(intake.request_limit);
         let (ready, message) = (VecDeque::new(), Taken::default());
-        Some(Self { intake, permit, unfinished, open, ready, read: 0, beside: 0, message, bad: 0, records: 0 })
+        Some(Self {
+            intake,
+            permit,
+            unfinished,
+            open,
+            ready,
+            read: 0,
+            beside: 0,
+            large: 0,
+            message,
+            bad: 0,
+            records: 0,
+        })
     }
 
     /// Makes room for so many bytes that are read, and for what will come of them, or gives back what is not needed.
     pub(in crate::receive) fn hold(&mut self, read: usize) -> Result<(), Lack> {
         self.read = read;
-        let unfinished = if read > SMALL { read } else { 0 };
-        if self.is_hopeless() || unfinished > self.intake.unfinished.most() {
-            return Err(Lack::Ever);
-        }
-        let needed = self.needed();
+        let (needed, not_taken) = (self.needed(), self.not_taken());
         give_back(&mut self.permit, needed);
-        give_back(&mut self.unfinished, unfinished);
-        // In this order: whoever has this waits for what comes back by itself.
-        self.intake.admit(unfinished, &mut self.unfinished).map_err(|_| Lack::Unfinished)?;
-        self.intake.admit(needed, &mut self.permit).map_err(|_| Lack::Now)
+        give_back(&mut self.unfinished, not_taken);
+        self.admit()
     }
 
     /// Makes room for so many bytes beside the message. Without it, `hold` asks for it too.
     pub(in crate::receive) fn want(&mut self, beside: usize) -> bool {
         self.beside = beside;
-        let needed = self.needed();
-        self.intake.admit(needed, &mut self.permit).is_ok()
+        self.admit().is_ok()
+    }
+
+    /// Makes room for a record of so many bytes, which is pushed or rejected next. Without it, `hold` asks for it too.
+    pub(in crate::receive) fn want_record(&mut self, bytes: usize) -> Result<(), Lack> {
+        if bytes <= PIECE {
+            return Ok(());
+        }
+        self.large = bytes;
+        self.admit()
     }
 
     /// Whether there can never be room for what is wanted.
     pub(in crate::receive) fn is_hopeless(&self) -> bool {
-        self.read + self.beside + self.growth() > self.intake.budget.most()
+        let most = self.intake.budget.most();
+        self.read + self.beside + self.growth() > most || self.not_taken() > self.intake.unfinished.most()
     }
 
     /// Begins a message whose sender waits for an answer, which comes with these words.
@@ -144,6 +162,7 @@ impl Batches {
     /// A record of the message. One that is none, or larger than a request may be, costs itself. Whoever has more of them
     /// looks first whether requests wait to be sent.
     pub(in crate::receive) fn push(&mut self, mut fill: impl FnMut(&mut Record<'_>) -> Result<(), Unfit>) {
+        self.large = 0;
         let mut pushed = self.open.request.push(&mut fill);
         if pushed == Err(Unfit::Full) && self.open.request.records() > 0 {
             self.cut();
@@ -171,6 +190,7 @@ impl Batches {
 
     /// Something of the message that is no record.
     pub(in crate::receive) const fn reject(&mut self) {
+        self.large = 0;
         self.message.rejected += 1;
         self.bad += 1;
     }
@@ -197,7 +217,13 @@ impl Batches {
         encoding: Encoding,
         limit: usize,
     ) -> Result<Vec<u8>, InflateError> {
-        inflate(packed, encoding, limit, Vec::new(), |length| self.want(length))
+        let unfolded = inflate(packed, encoding, limit, Vec::new(), |length| self.want(length));
+        if matches!(unfolded, Err(InflateError::NoRoom)) {
+            // Of what was unfolded nothing is left.
+            self.unfinished.shrink(beyond_small(self.read));
+            self.permit.shrink(self.needed() - self.beside);
+        }
+        unfolded
     }
 
     /// Whether requests wait to be sent.
@@ -235,18 +261,39 @@ impl Batches {
         std::mem::replace(&mut self.open, Batch::new(self.intake.request_limit))
     }
 
+    /// In this order: whoever has what is for messages that are not taken waits for what comes back by itself.
+    fn admit(&mut self) -> Result<(), Lack> {
+        if self.is_hopeless() {
+            return Err(Lack::Ever);
+        }
+        let (needed, not_taken) = (self.needed(), self.not_taken());
+        if self.intake.admit(not_taken, &mut self.unfinished).is_err() {
+            return Err(if self.unfinished.bytes() > 0 { Lack::Unfinished } else { Lack::Now });
+        }
+        self.intake.admit(needed, &mut self.permit).map_err(|_| Lack::Now)
+    }
+
+    /// What is held, and gives nothing back until the message is taken.
+    fn not_taken(&self) -> usize {
+        beyond_small(self.read + self.beside)
+    }
+
     fn needed(&self) -> usize {
         self.read + self.beside + self.growth() + self.size()
     }
 
     /// What comes of the message until a request is cut.
     fn growth(&self) -> usize {
-        self.read.max(self.beside).min(PIECE)
+        self.read.max(self.beside).min(PIECE).max(self.large)
     }
 
     fn size(&self) -> usize {
         self.open.size() + self.ready.iter().map(Batch::size).sum::<usize>()
     }
+}
+
+const fn beyond_small(bytes: usize) -> usize {
+    bytes.saturating_sub(SMALL)
 }
 
 fn give_back(permit: &mut Permit, needed: usize) {
@@ -286,10 +333,45 @@ mod tests {
         assert_eq!((first.hold(4 * MIB), second.hold(MIB)), (Ok(()), Ok(())));
         assert_eq!(second.hold(3 * MIB), Err(Lack::Unfinished));
         assert_eq!(second.hold(SMALL), Ok(()), "small ones are no trouble");
-        assert!(first.want(3 * MIB), "and who has come so far can go on");
-        assert_eq!(second.hold(3 * MIB), Err(Lack::Unfinished));
+        assert_eq!(second.hold(3 * MIB), Err(Lack::Now), "and are not what anybody waits for");
+        assert_eq!(first.want_record(3 * MIB), Ok(()), "what is on its way has the other half");
+        first.reject();
         first.end();
         assert_eq!((first.hold(0), second.hold(3 * MIB)), (Ok(()), Ok(())));
+        assert_eq!((second.hold(0), second.hold(6 * MIB + SMALL)), (Ok(()), Ok(())), "some is of the next message");
+        assert_eq!(second.hold(7 * MIB), Err(Lack::Ever));
+    }
+
+    #[test]
+    fn what_is_unfolded_counts_as_not_taken_so_that_nobody_waits_for_ever() {
+        let intake = intake(16 * MIB);
+        let (mut first, mut second) = (batches(&intake), batches(&intake));
+        for batches in [&mut first, &mut second] {
+            assert!(batches.hold(SMALL).is_ok() && batches.want(2 * MIB));
+        }
+        for batches in [&mut first, &mut second] {
+            assert!(!batches.want(5 * MIB) && !batches.is_hopeless());
+            assert_eq!(batches.hold(SMALL), Err(Lack::Unfinished));
+        }
+        assert!(!second.want(7 * MIB) && second.is_hopeless());
+        drop(second);
+        assert_eq!(first.hold(SMALL), Ok(()));
+    }
+
+    #[test]
+    fn what_finds_no_room_while_it_is_unfolded_is_given_back() {
+        let intake = intake(16 * MIB);
+        let on_its_way = intake.budget.admit(13 * MIB);
+        let packed = zstd::stream::encode_all(&vec![0; 4 * MIB][..], 1).unwrap().into();
+        let mut batches = batches(&intake);
+        assert_eq!(batches.hold(SMALL), Ok(()));
+        let held = intake.budget.used();
+        assert!(matches!(batches.unfold(&packed, Encoding::Zstd, 4 * MIB), Err(InflateError::NoRoom)));
+        assert!(intake.budget.used() <= held + PIECE && batches.unfinished.bytes() == 0);
+        assert_eq!(batches.hold(SMALL), Err(Lack::Now));
+        drop(on_its_way);
+        assert_eq!(batches.hold(SMALL), Ok(()));
+        assert!(batches.unfold(&packed, Encoding::Zstd, 4 * MIB).is_ok());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -25,11 +25,11 @@ use crate::{
     receive::{Intake, body::INLINE, listener::told_to},
 };
 
-/// Bytes read at once.
-const READ: usize = 16 << 10;
+/// Bytes read at once, and admitted only then.
+pub(super) const READ: usize = 16 << 10;
 
-/// A buffer that has grown beyond is given back once it is empty.
-const LARGE: usize = 256 << 10;
+/// A buffer that has grown beyond goes with its message.
+const LARGE: usize = 64 << 10;
 
 /// Words that a connection is owed at most, of some 300 bytes each: beyond, nothing more is read.
 const OWED: usize = 256;
@@ -193,12 +193,15 @@ impl<P: Protocol> Connection<P> {
             Err(closed) => closed,
         };
         tracing::debug!(receiver = P::NAME.receiver, reason = closed.as_str(), "connection ended");
-        connection.feed();
-        let Self { outgoing, socket, .. } = connection;
-        drop(socket);
         // What nobody sends again is not given up with its connection.
-        outgoing.finish().await;
+        connection.into_outgoing().finish().await;
         metrics.closed(P::NAME.receiver, closed);
+    }
+
+    /// What is left of a connection that has ended: nobody listens, and what was read and not taken is nobody's.
+    fn into_outgoing(mut self) -> Outgoing {
+        self.feed();
+        self.outgoing
     }
 
     async fn converse(&mut self) -> Closed {
@@ -214,7 +217,7 @@ impl<P: Protocol> Connection<P> {
         self.take_whole().await?;
         self.outgoing.launch();
         if self.is_over() {
-            return Err(if self.buffer.is_empty() { self.end } else { Closed::Broken });
+            return Err(self.end);
         }
         let (reads, unfinished) = (self.reads(), self.buffer.len());
         if !reads {
@@ -226,8 +229,9 @@ impl<P: Protocol> Connection<P> {
         }
         let until = self.leaving.unwrap_or_else(|| self.patience.until(reads, unfinished));
         self.buffer.reserve(READ);
+        let mut room = (&mut self.buffer).limit(READ);
         tokio::select! {
-            read = self.socket.read_buf(&mut self.buffer), if reads => match read {
+            read = self.socket.read_buf(&mut room), if reads => match read {
                 Ok(0) => (self.has_ended, self.is_ending) = (true, true),
                 Ok(read) => {
                     self.patience.hears(unfinished == 0);
@@ -282,15 +286,30 @@ impl<P: Protocol> Connection<P> {
             return Ok(true);
         }
         let Some(length) = self.protocol.whole(&self.buffer, self.has_ended)? else {
-            let is_small = self.buffer.len() <= self.outgoing.batches.intake.request_limit;
-            return if is_small { Ok(false) } else { Err(Closed::TooLarge) };
+            if self.buffer.len() > self.outgoing.batches.intake.request_limit {
+                return Err(Closed::TooLarge);
+            }
+            if self.is_ending && !self.buffer.is_empty() {
+                self.give_up_the_rest();
+            }
+            return Ok(false);
         };
-        let message = self.buffer.split_to(length).freeze();
+        let message = split(&mut self.buffer, length);
         let (taking, owed) = P::begin(message, &mut self.outgoing.batches, now())?;
-        self.patience.takes();
         self.asks = owed.is_some();
+        self.patience.takes(self.asks)?;
         self.message = Some(Message { taking, length, is_long: length > INLINE, owed });
         Ok(true)
+    }
+
+    /// Half a message, of which no more is read: what is on its way may take long, and others need the room.
+    fn give_up_the_rest(&mut self) {
+        self.buffer = BytesMut::new();
+        // Gives back; there is always room for nothing.
+        let _ = self.outgoing.batches.hold(0);
+        if self.end == Closed::Ended {
+            self.end = Closed::Broken;
+        }
     }
 
     /// A long message is taken beside the workers that serve sockets.
@@ -318,9 +337,6 @@ impl<P: Protocol> Connection<P> {
             Progress::Done => {
                 if let Some(Owed { words, answer }) = message.owed {
                     self.owed.push(Box::pin(async move { (words, answer.outcome().await) }));
-                }
-                if self.buffer.is_empty() && self.buffer.capacity() > LARGE {
-                    self.buffer = BytesMut::new();
                 }
             }
         }
@@ -367,8 +383,31 @@ impl<P: Protocol> Connection<P> {
     }
 }
 
+/// Takes a message off. The memory of a large one goes with it: what has come of the next one gets its own.
+fn split(buffer: &mut BytesMut, length: usize) -> Bytes {
+    let message = buffer.split_to(length).freeze();
+    if length > LARGE {
+        *buffer = BytesMut::from(&buffer[..]);
+    }
+    message
+}
+
 /// In nanoseconds since the Unix epoch.
 pub(in crate::receive) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_of_a_large_message_goes_with_it() {
+        let mut buffer = BytesMut::with_capacity(4 << 20);
+        buffer.extend_from_slice(&[1; (1 << 20) + 10]);
+        let message = split(&mut buffer, 1 << 20);
+        assert_eq!((message.len(), &buffer[..]), (1 << 20, &[1; 10][..]));
+        assert!(buffer.capacity() <= LARGE, "{}", buffer.capacity());
+    }
 }

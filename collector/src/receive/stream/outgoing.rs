@@ -90,9 +90,11 @@ impl Outgoing {
         self.in_flight.join_next().await;
     }
 
-    /// Waits until everything that is on its way is answered for.
-    pub(in crate::receive) async fn finish(mut self) {
-        while self.in_flight.join_next().await.is_some() {}
+    /// Waits until everything that is on its way is answered for, and holds nothing else meanwhile.
+    pub(in crate::receive) async fn finish(self) {
+        let Self { mut in_flight, batches, .. } = self;
+        drop(batches);
+        while in_flight.join_next().await.is_some() {}
     }
 
     /// Counts what was taken since.

@@ -5,7 +5,8 @@
 //! Whoever has nothing to say costs a buffer, and stays for an hour. So does whoever has paused in the middle of a
 //! message, a suspended machine for example, but what came of it takes room: it stays for as long as nobody else is short
 //! of that. Whoever finds no room waits, and his sender with him, for as long as it takes: room comes back with answers.
-//! It does not come back from messages that wait for each other, nor is there need to wait for whoever sends again.
+//! It does not come back from messages that wait for each other, nor is there need to wait for whoever sends again. Whether
+//! he does, his first message tells, and that is only looked into once there is room: then it may be too late for it.
 
 use std::time::Duration;
 
@@ -37,12 +38,14 @@ pub(super) struct Patience {
     begun: Instant,
     /// Since when there is no room.
     starved: Option<Instant>,
+    /// How long there was none, at most, for the message that is waited for.
+    waited: Duration,
 }
 
 impl Patience {
     pub(super) fn new() -> Self {
         let now = Instant::now();
-        Self { heard: now, begun: now, starved: None }
+        Self { heard: now, begun: now, starved: None, waited: Duration::ZERO }
     }
 
     /// Something was read. `is_first`: nothing was left of what was read before.
@@ -53,9 +56,12 @@ impl Patience {
         }
     }
 
-    /// A message was whole; what is left is of the next one.
-    pub(super) const fn takes(&mut self) {
+    /// A message was whole; what is left is of the next one. One that `asks` and has waited for too long has been sent
+    /// again, or will be.
+    pub(super) fn takes(&mut self, asks: bool) -> Result<(), Closed> {
         self.begun = self.heard;
+        let waited = std::mem::take(&mut self.waited);
+        if asks && waited >= ROOM_WITHIN { Err(Closed::Budget) } else { Ok(()) }
     }
 
     /// Nothing is read, and not for want of words.
@@ -75,8 +81,10 @@ impl Patience {
         if is_over { Err(Closed::Budget) } else { Ok(()) }
     }
 
-    pub(super) const fn feeds(&mut self) {
-        self.starved = None;
+    pub(super) fn feeds(&mut self) {
+        if let Some(since) = self.starved.take() {
+            self.waited = self.waited.max(since.elapsed());
+        }
     }
 
     pub(super) const fn is_starved(&self) -> bool {
@@ -125,7 +133,7 @@ mod tests {
         patience.hears(false);
         assert_eq!(patience.is_over(1, || true), Some(Closed::Broken));
         assert_eq!(patience.is_over(1 << 20, || true), None);
-        patience.takes();
+        assert_eq!(patience.takes(true), Ok(()));
         assert_eq!(patience.is_over(1, || true), None, "of the next message");
     }
 
@@ -154,5 +162,17 @@ mod tests {
         assert_eq!(patience.starves(Lack::Unfinished, false), Ok(()));
         assert_eq!(patience.starves(Lack::Now, true), Ok(()));
         assert_eq!(patience.starves(Lack::Ever, false), Err(Closed::Budget));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_sends_again_and_has_waited_for_too_long_is_not_taken_any_more() {
+        for (seconds, asks, taken) in [(9, true, Ok(())), (11, false, Ok(())), (11, true, Err(Closed::Budget))] {
+            let mut patience = Patience::new();
+            assert_eq!(patience.starves(Lack::Now, false), Ok(()));
+            tokio::time::advance(seconds * SECOND).await;
+            patience.feeds();
+            assert_eq!(patience.takes(asks), taken, "{seconds} {asks}");
+            assert_eq!(patience.takes(asks), Ok(()), "the next message");
+        }
     }
 }
