@@ -125,7 +125,10 @@ impl Tail {
     pub(super) fn is_named(&self, found: &Found) -> bool {
         let is_compressed_now = found.part.is_compressed && !self.part.is_compressed;
         let is_successor = is_compressed_now && self.part.rotated.is_some() && self.part.rotated == found.part.rotated;
-        is_successor || self.identity == found.identity && !self.is_gone && self.is_still(found)
+        // The other way there is none: what has the inode of a compressed file and is plain is another one.
+        let is_plain_now = self.part.is_compressed && !found.part.is_compressed;
+        let is_same = self.identity == found.identity && !self.is_gone && !is_plain_now;
+        is_successor || is_same && self.is_still(found)
     }
 
     /// Whether its inode still means it: that of a deleted file is given to the next one, unless it is held open.
