@@ -44,7 +44,8 @@ const LARGEST: usize = super::AHEAD / 8;
 /// short copy, instead of a new buffer for each request and eight times its size held for it.
 const COPIED: usize = 4 << 10;
 
-/// What a request is admitted as at the least: besides its bytes there are its stream or connection, its duty and its row.
+/// What a request is admitted as at the least once it has begun to come: besides its bytes there are its stream or
+/// connection, its duty and its row.
 const LEAST: usize = 8 << 10;
 
 /// Below it a request is admitted as it is, and not in steps: what waits in thousands is small.
@@ -120,7 +121,7 @@ impl Intake {
         }
         let mut turn = Some(self.turn(body, encoding).await?);
         let until = Instant::now() + READ_IN_TURN;
-        let mut permit = self.budget.admit(LEAST).ok_or(Refused::Budget)?;
+        let mut permit = self.budget.admit(1).ok_or(Refused::Budget)?;
         // A body of one frame stays where it is.
         let mut first = Bytes::new();
         let mut whole = Vec::new();
@@ -131,7 +132,7 @@ impl Intake {
             if length > self.request_limit {
                 return Err(Refused::TooLarge);
             }
-            self.admit(length, &mut permit)?;
+            self.admit(length.max(LEAST), &mut permit)?;
             if length == data.len() {
                 first = if length <= COPIED { Bytes::copy_from_slice(&data) } else { data };
                 continue;
@@ -274,13 +275,13 @@ mod tests {
     use crate::{budget::Budget, metrics::Pipeline};
 
     #[test]
-    fn a_small_request_holds_no_more_of_the_budget_than_it_takes() {
+    fn a_small_request_is_admitted_as_it_is_and_not_in_steps() {
         let pipeline = Arc::new(Pipeline::new(&mut Registry::default()));
         let (held, ahead) = (Budget::new(100 << 10), Budget::new(1 << 20));
         let intake = Intake::new(mpsc::channel(1).0, held.clone(), ahead, 64 << 10, pipeline);
         let mut small = || {
-            let mut permit = held.admit(LEAST)?;
-            intake.admit(400, &mut permit).ok().map(|()| permit)
+            let mut permit = held.admit(1)?;
+            intake.admit(LEAST, &mut permit).ok().map(|()| permit)
         };
         let held: Vec<_> = std::iter::from_fn(&mut small).collect();
         assert_eq!(held.len(), 100 / 8);
