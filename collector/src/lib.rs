@@ -42,6 +42,7 @@ pub mod transform;
 pub mod admin;
 pub mod client_tls;
 pub mod cluster;
+pub mod durable;
 pub mod letters;
 pub mod metrics;
 pub mod schema;

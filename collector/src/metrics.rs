@@ -10,7 +10,7 @@ use std::{
 };
 
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text},
+    encoding::text,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
@@ -23,64 +23,18 @@ use crate::{
     table::{Block, Table},
 };
 
+mod labels;
 mod progress;
 mod readings;
 mod shelf;
 mod spool;
 
+use labels::{Answered, BySignal, Code, Destination, Exporter, Processor, Receiver, Result, TurnedAway, Way};
+
 pub use progress::{InHand, Progress};
 pub use readings::{BudgetGauge, ProcessReadings, UnfinishedGauge};
 pub use shelf::ShelfMetrics;
 pub use spool::SpoolMetrics;
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Receiver {
-    receiver: &'static str,
-    transport: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Exporter {
-    exporter: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Processor {
-    processor: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Result {
-    outcome: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Answered {
-    signal: &'static str,
-    transport: &'static str,
-    outcome: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct TurnedAway {
-    transport: &'static str,
-    reason: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Way {
-    transport: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Code {
-    code: u32,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Destination {
-    table: &'static str,
-}
 
 const REFUSED: &str = "Records refused for good or told to come again; 1 for a request nobody has opened";
 
@@ -92,31 +46,6 @@ const SECONDS: [f64; 13] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 
 /// Upper bounds in rows: those of the OpenTelemetry Collector's batch processor, so that its panels fit.
 const ROWS: [f64; 10] = [10.0, 100.0, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6];
-
-/// One family for each signal, because OpenTelemetry's names have the signal in them and not in a label.
-#[derive(Debug)]
-struct BySignal<Labels>([Family<Labels, Counter>; Signal::ALL.len()]);
-
-impl<Labels: EncodeLabelSet + Clone + Eq + std::hash::Hash + Send + Sync + std::fmt::Debug + 'static> BySignal<Labels> {
-    fn new() -> Self {
-        Self([Family::default(), Family::default(), Family::default()])
-    }
-
-    fn of(&self, signal: Signal) -> &Family<Labels, Counter> {
-        let [logs, metrics, traces] = &self.0;
-        match signal {
-            Signal::Logs => logs,
-            Signal::Metrics => metrics,
-            Signal::Traces => traces,
-        }
-    }
-
-    fn register(&self, registry: &mut Registry, prefix: &str, help: &str) {
-        for signal in Signal::ALL {
-            registry.register(format!("{prefix}_{}", signal.records()), help, self.of(signal).clone());
-        }
-    }
-}
 
 /// Why a block is closed, in the words of the OpenTelemetry Collector's batch processor.
 #[derive(Clone, Copy, Debug)]

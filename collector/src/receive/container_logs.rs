@@ -42,6 +42,7 @@ mod reader;
 mod resource;
 mod resume;
 mod sender;
+mod source;
 mod tail;
 
 pub use metrics::Metrics;

@@ -3,7 +3,7 @@
 //! Comes in: a compressed body and the largest size it may unfold to. Goes out: the body. Must not unfold or
 //! allocate more than the limit, whatever the sender claims.
 
-use std::io::Read;
+use std::io::{BufRead, Read};
 
 use bytes::{Buf as _, Bytes};
 use lz4_flex::frame::FrameDecoder;
@@ -93,7 +93,7 @@ pub fn inflate(
         Encoding::Gzip => gzip(body, out),
         Encoding::Deflate if is_zlib(body) => out.pieces(flate2::read::ZlibDecoder::new(&body[..])),
         Encoding::Deflate => out.pieces(flate2::read::DeflateDecoder::new(&body[..])),
-        Encoding::Zstd => zstd(body, out),
+        Encoding::Zstd => out.pieces(zstd_decoder(&body[..]).map_err(|_| InflateError::Corrupt)?),
         Encoding::Snappy if body.starts_with(SNAPPY_FRAMED) => out.pieces(snap::read::FrameDecoder::new(&body[..])),
         Encoding::Snappy => snappy_block(body, out),
         Encoding::Lz4 => out.pieces(Lz4Frames::new(body)),
@@ -105,11 +105,7 @@ pub fn inflate(
 pub fn unfolding(body: Bytes, encoding: Encoding) -> Option<Box<dyn Read + Send>> {
     match encoding {
         Encoding::Gzip => Some(Box::new(flate2::bufread::MultiGzDecoder::new(body.reader()))),
-        Encoding::Zstd => {
-            let mut reader = zstd::stream::read::Decoder::with_buffer(body.reader()).ok()?;
-            reader.window_log_max(ZSTD_WINDOW_LOG).ok()?;
-            Some(Box::new(reader))
-        }
+        Encoding::Zstd => Some(Box::new(zstd_decoder(body.reader()).ok()?)),
         Encoding::Identity | Encoding::Deflate | Encoding::Snappy | Encoding::Lz4 => None,
     }
 }
@@ -149,10 +145,10 @@ fn is_zlib(body: &[u8]) -> bool {
     matches!(body, [method, flags, ..] if method & 0x0f == 8 && u16::from_be_bytes([*method, *flags]) % 31 == 0)
 }
 
-fn zstd<F: FnMut(usize) -> bool>(body: &[u8], out: Out<F>) -> Result<Vec<u8>, InflateError> {
-    let mut reader = zstd::stream::read::Decoder::with_buffer(body).map_err(|_| InflateError::Corrupt)?;
-    reader.window_log_max(ZSTD_WINDOW_LOG).map_err(|_| InflateError::Corrupt)?;
-    out.pieces(reader)
+fn zstd_decoder<'a, R: BufRead>(body: R) -> std::io::Result<zstd::stream::read::Decoder<'a, R>> {
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(body)?;
+    decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+    Ok(decoder)
 }
 
 fn snappy_block<F: FnMut(usize) -> bool>(body: &[u8], mut out: Out<F>) -> Result<Vec<u8>, InflateError> {

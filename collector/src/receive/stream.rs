@@ -24,12 +24,14 @@ mod connection;
 mod metrics;
 mod outgoing;
 mod patience;
+mod protocol;
 mod seats;
 
 pub(super) use batches::{Batches, Lack};
-pub(super) use connection::{Closed, Connection, Owed, Progress, Protocol, now};
+pub(super) use connection::{Connection, now};
 pub use metrics::Metrics;
 pub(super) use outgoing::{Name, Outgoing};
+pub(super) use protocol::{Closed, Owed, Progress, Protocol};
 pub use seats::Seats;
 
 /// A peer that is gone without a word is found out after two minutes: whoever has nothing to say says nothing for

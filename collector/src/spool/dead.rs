@@ -5,16 +5,15 @@
 //! that holds the record waits in the spool. Must not delete a letter that nobody has asked to be deleted.
 
 use std::{
-    fs::{self, File},
-    io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    fs, io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
 use super::frame::Kept;
-use crate::record::cut::cut;
+use crate::{durable, record::cut::cut};
 
 /// The folder within the spool's.
 pub const FOLDER: &str = "dead";
@@ -141,11 +140,7 @@ impl DeadLetters {
     fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         // Of its own: letters are written by more than one thread.
         let (path, new) = (self.folder.join(name), self.folder.join(format!("{name}.new")));
-        let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(new, path)?;
-        File::open(&self.folder)?.sync_all()
+        durable::replace(&path, &new, bytes)
     }
 
     /// The names of all letters, oldest first.

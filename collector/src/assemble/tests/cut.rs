@@ -5,17 +5,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::{columns::cut::cut, decode::otlp::tests::generate};
 
-fn message() -> impl Strategy<Value = (Signal, Vec<u8>)> {
-    prop_oneof![
-        generate::logs().prop_map(|request| (Signal::Logs, request.encode_to_vec())),
-        generate::traces().prop_map(|request| (Signal::Traces, request.encode_to_vec())),
-        generate::metrics().prop_map(|request| (Signal::Metrics, request.encode_to_vec())),
-    ]
-}
-
 proptest! {
     #[test]
-    fn the_parts_of_a_block_are_its_rows(messages in prop::collection::vec(message(), 1..4), at in any::<prop::sample::Index>()) {
+    fn the_parts_of_a_block_are_its_rows(messages in prop::collection::vec(generate::request(), 1..4), at in any::<prop::sample::Index>()) {
         let mut assembler = assembler(1_000_000);
         for (signal, body) in messages {
             assembler.take(Delivery { signal, ..delivery(body).0 }, &mut (), Instant::now());

@@ -13,16 +13,8 @@ mod official;
 mod seen;
 
 use disorder::{Dice, disordered, has_values_in_two_parts};
+use generate::request;
 use seen::Seen;
-
-/// A request of any signal, encoded.
-fn request() -> impl Strategy<Value = (Signal, Vec<u8>)> {
-    prop_oneof![
-        generate::logs().prop_map(|request| (Signal::Logs, request.encode_to_vec())),
-        generate::traces().prop_map(|request| (Signal::Traces, request.encode_to_vec())),
-        generate::metrics().prop_map(|request| (Signal::Metrics, request.encode_to_vec())),
-    ]
-}
 
 proptest! {
     #[test]

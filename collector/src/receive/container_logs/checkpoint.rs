@@ -1,17 +1,14 @@
 //! Positions on the node's disk: up to where each file is answered for.
 //!
-//! Comes in: entries, one a file. Goes out: a file that is whole at any moment (written beside, synchronised, renamed),
+//! Comes in: entries, one a file. Goes out: a file that is whole at any moment,
 //! and after a restart the entries in it. Must not promise more than was answered.
 
-use std::{
-    fs::{self, File},
-    io::{ErrorKind, Write},
-    path::{Path, PathBuf},
-};
+use std::{fs, io::ErrorKind, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::Fingerprint;
+use crate::durable;
 
 /// One file.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -109,19 +106,10 @@ impl Checkpoint {
     pub(super) fn save(&self, saved: Saved) -> Result<(), CheckpointError> {
         let (path, Saved { batch, files }) = (self.path(), saved);
         let text = serde_json::to_vec(&Document { version: VERSION, batch, files }).unwrap_or_default();
-        replace(&self.folder, &path, &text).map_err(|error| CheckpointError::Write(path, error))
+        let written = fs::create_dir_all(&self.folder)
+            .and_then(|()| durable::replace(&path, &path.with_extension("json.new"), &text));
+        written.map_err(|error| CheckpointError::Write(path, error))
     }
-}
-
-/// The new content is on the disk before the name points to it, and the name before this returns.
-fn replace(folder: &Path, path: &Path, text: &[u8]) -> std::io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let beside = path.with_extension("json.new");
-    let mut file = File::create(&beside)?;
-    file.write_all(text)?;
-    file.sync_data()?;
-    fs::rename(&beside, path)?;
-    File::open(folder)?.sync_data()
 }
 
 #[cfg(test)]

@@ -19,7 +19,8 @@ use super::{
     join::{self, Joined, Joiner},
     origin::Origin,
     resource::LogResource,
-    tail::{self, CHUNK, Tail},
+    source,
+    tail::{CHUNK, Tail},
 };
 
 /// How long an open text may wait for its next part.
@@ -123,7 +124,7 @@ impl Log {
                 let index = found
                     .part
                     .is_compressed
-                    .then(|| tail::begin(&found).ok())
+                    .then(|| source::begin(&found).ok())
                     .flatten()
                     .and_then(|begin| self.tails.iter().position(|tail| tail.is_plain_of(&begin)));
                 take(&mut self.tails, index, found)

@@ -18,7 +18,8 @@ use super::{
     log::Log,
     metrics::Metrics,
     resume::{self, Resumed},
-    tail::{self, Tail},
+    source,
+    tail::Tail,
 };
 use crate::cluster::Pods;
 
@@ -283,7 +284,7 @@ fn claim(entries: &mut Vec<Entry>, found: &Found) -> Option<Entry> {
         return None;
     }
     let folder = found.origin.folder();
-    let begin = tail::begin(found).unwrap_or_default();
+    let begin = source::begin(found).unwrap_or_default();
     let is_inode = |entry: &Entry| (entry.device, entry.inode) == (found.identity.device, found.identity.inode);
     let is_source = |entry: &Entry| entry.fingerprint.is_telling() && found.part.is_compressed;
     let means = |entry: &Entry| {

@@ -5,13 +5,10 @@
 //! not know what a line is.
 
 use std::{
-    fs::File,
-    io::{self, BufReader, ErrorKind, Read},
+    io::{self, Read},
     os::unix::fs::FileExt as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
-
-use flate2::read::MultiGzDecoder;
 
 use super::{
     batch::FileAttributes,
@@ -19,6 +16,7 @@ use super::{
     discover::{Found, Identity},
     fingerprint::{self, Fingerprint},
     origin::Part,
+    source::{Source, begin, open, read_up_to},
 };
 
 /// Bytes read at once. Runtimes cut lines at 16 KiB, which is 96 KiB where Docker escapes every letter; what is longer
@@ -56,16 +54,6 @@ pub(super) struct Tail {
     /// Within a line that is too long and begins here: dropped until it ends.
     pub(super) skipping: Option<u64>,
     source: Option<Source>,
-}
-
-#[derive(Debug)]
-enum Source {
-    Plain(File),
-    /// Read front to back: what was read and not used is held.
-    Gzip {
-        decoder: Box<MultiGzDecoder<BufReader<File>>>,
-        held: Vec<u8>,
-    },
 }
 
 impl Tail {
@@ -361,52 +349,6 @@ impl Tail {
     }
 
     fn open_source(&self) -> io::Result<Source> {
-        let file = open(&self.path, self.identity)?;
-        if !self.part.is_compressed {
-            let mut begin = vec![0; self.fingerprint.length];
-            let length = read_up_to(&file, &mut begin, 0)?;
-            if !self.fingerprint.fits(&begin[..length]) {
-                return Err(io::Error::new(ErrorKind::NotFound, "another file has its inode"));
-            }
-            return Ok(Source::Plain(file));
-        }
-        let mut decoder = Box::new(MultiGzDecoder::new(BufReader::new(file)));
-        io::copy(&mut decoder.by_ref().take(self.read), &mut io::sink())?;
-        Ok(Source::Gzip { decoder, held: Vec::new() })
+        Source::open(&self.path, self.identity, self.part.is_compressed, self.fingerprint, self.read)
     }
-}
-
-/// The first bytes of a file's text.
-pub(super) fn begin(found: &Found) -> io::Result<Vec<u8>> {
-    let file = open(&found.path, found.identity)?;
-    let mut begin = Vec::new();
-    let limit = fingerprint::LONGEST as u64;
-    if found.part.is_compressed {
-        MultiGzDecoder::new(BufReader::new(file)).take(limit).read_to_end(&mut begin)?;
-    } else {
-        file.take(limit).read_to_end(&mut begin)?;
-    }
-    Ok(begin)
-}
-
-/// Opens a file, if the name still leads to it.
-fn open(path: &Path, identity: Identity) -> io::Result<File> {
-    let file = File::open(path)?;
-    if Identity::of(&file.metadata()?) != identity {
-        return Err(io::Error::new(ErrorKind::NotFound, "the name leads to another file"));
-    }
-    Ok(file)
-}
-
-fn read_up_to(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut read = 0;
-    while read < buffer.len() {
-        match file.read_at(&mut buffer[read..], offset + read as u64) {
-            Ok(0) => break,
-            Ok(bytes) => read += bytes,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(read)
 }

@@ -19,9 +19,9 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Batches, Metrics, Name, Outgoing, Socket, patience::Patience};
+use super::{Batches, Closed, Metrics, Outgoing, Owed, Progress, Protocol, Socket, patience::Patience};
 use crate::{
-    ack::{Answer, Outcome},
+    ack::Outcome,
     receive::{Intake, body::INLINE, listener::told_to},
 };
 
@@ -36,74 +36,6 @@ const OWED: usize = 256;
 
 /// A sender that does not take its answer by then is gone.
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
-
-/// How messages of a protocol are told apart and read.
-pub trait Protocol: Send + 'static {
-    const NAME: Name;
-
-    /// A message that is taken, as far as it has come.
-    type Taking: Send + 'static;
-
-    /// What comes before the messages, with what was read of them.
-    fn greet(
-        &mut self,
-        _socket: &mut Socket,
-        _buffer: &mut BytesMut,
-    ) -> impl Future<Output = Result<(), Closed>> + Send {
-        std::future::ready(Ok(()))
-    }
-
-    /// The length of the first message, once it is whole. `is_all`: nothing will come after these bytes.
-    ///
-    /// # Errors
-    /// The bytes are none of this protocol.
-    fn whole(&mut self, bytes: &[u8], is_all: bool) -> Result<Option<usize>, Closed>;
-
-    /// Begins to take a message; what its sender asks for comes with it. `now` is in nanoseconds since the Unix epoch.
-    ///
-    /// # Errors
-    /// Nothing more can be read after it.
-    fn begin(message: Bytes, batches: &mut Batches, now: u64) -> Result<(Self::Taking, Option<Owed>), Closed>;
-
-    /// Makes records of it, until a request is full of them or room is wanted.
-    fn take(taking: &mut Self::Taking, batches: &mut Batches) -> Progress;
-}
-
-/// How far a message was taken.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Progress {
-    Done,
-    /// There is more of it, for which there has to be room.
-    Paused,
-}
-
-/// Words that a sender gets once its message is stored.
-#[derive(Debug)]
-pub struct Owed {
-    pub words: Vec<u8>,
-    pub answer: Answer,
-}
-
-/// Why a connection has ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Closed {
-    /// Its sender has nothing more to say, or this process ends.
-    Ended,
-    /// What it says is none of its protocol.
-    Malformed,
-    /// A message larger than a request may be.
-    TooLarge,
-    /// The budget is used up.
-    Budget,
-    /// It fell silent, hung up or listened no more in the middle.
-    Broken,
-    Idle,
-    Unauthenticated,
-    /// Its address has as many as it may.
-    Share,
-    /// Something is not stored, and is to be sent again.
-    Retry,
-}
 
 /// Words, and what became of what they are owed for.
 type Awaited = Pin<Box<dyn Future<Output = (Vec<u8>, Outcome)> + Send>>;
@@ -139,22 +71,6 @@ struct Message<T> {
     /// There is more of it than fits into a request, or unfolds in a moment.
     is_long: bool,
     owed: Option<Owed>,
-}
-
-impl Closed {
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ended => "ended",
-            Self::Malformed => "malformed",
-            Self::TooLarge => "too_large",
-            Self::Budget => "budget",
-            Self::Broken => "broken",
-            Self::Idle => "idle",
-            Self::Unauthenticated => "unauthenticated",
-            Self::Share => "share",
-            Self::Retry => "retry",
-        }
-    }
 }
 
 impl<P: Protocol> Connection<P> {

@@ -3,15 +3,15 @@
 use std::{
     ffi::OsStr,
     fs::{self, File},
-    io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
 
 use bytes::Bytes;
 
-use crate::{making::Name, spool::dead::DeadLetters};
+use crate::{durable, making::Name, spool::dead::DeadLetters};
 
 /// Within the spool's.
 const FOLDER: &str = "siblings";
@@ -82,12 +82,7 @@ impl Folder {
         if self.held() + size > self.limit {
             return Ok(false);
         }
-        let new = self.path.join("new");
-        let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
-        file.write_all(body)?;
-        file.sync_all()?;
-        fs::rename(new, self.file(name))?;
-        File::open(&self.path)?.sync_all()?;
+        durable::replace(&self.file(name), &self.path.join("new"), body)?;
         self.held.fetch_add(size, Ordering::Relaxed);
         Ok(true)
     }

@@ -8,6 +8,9 @@ use opentelemetry_proto::tonic::{
     resource::v1::Resource,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
+use prost::Message as _;
+
+use crate::signal::Signal;
 
 mod logs;
 mod metrics;
@@ -16,6 +19,15 @@ mod traces;
 pub use logs::logs;
 pub use metrics::metrics;
 pub use traces::traces;
+
+/// A request of any signal, encoded.
+pub fn request() -> impl Strategy<Value = (Signal, Vec<u8>)> {
+    prop_oneof![
+        logs().prop_map(|request| (Signal::Logs, request.encode_to_vec())),
+        traces().prop_map(|request| (Signal::Traces, request.encode_to_vec())),
+        metrics().prop_map(|request| (Signal::Metrics, request.encode_to_vec())),
+    ]
+}
 
 /// Of a plain text, with what JSON escapes and what takes several bytes.
 pub fn text() -> impl Strategy<Value = String> {

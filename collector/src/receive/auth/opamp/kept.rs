@@ -3,20 +3,18 @@
 //! Comes in: who may send, as of which configuration of which server. Goes out: the same after a restart. Tokens are
 //! kept as digests, in a file that is its owner's alone. Must not keep a token, nor take what another server has said.
 
-use std::{
-    fs::{self, File, OpenOptions},
-    io::{ErrorKind, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-};
+use std::{io::ErrorKind, path::PathBuf};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 
 use super::admission::Admission;
-use crate::receive::{
-    auth::tokens::Digests,
-    files::{self, FilesError},
+use crate::{
+    durable,
+    receive::{
+        auth::tokens::Digests,
+        files::{self, FilesError},
+    },
 };
 
 /// Where an answer is kept, and whose.
@@ -94,28 +92,11 @@ impl Kept {
         let done = match answer {
             Some(answer) => {
                 let document = Document::of(&self.server, answer);
-                self.write(&serde_json::to_vec(&document).unwrap_or_default())
+                durable::replace(&self.file, &self.beside, &serde_json::to_vec(&document).unwrap_or_default())
             }
-            None => remove(&self.file).and_then(|()| self.settle()),
+            None => durable::forget(&self.file),
         };
         done.map_err(|error| KeptError::Write(self.file.clone(), error))
-    }
-
-    /// The new content is on the disk before the name points to it, and the name before this returns.
-    fn write(&self, text: &[u8]) -> std::io::Result<()> {
-        // One that could not be removed.
-        remove(&self.beside)?;
-        let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&self.beside)?;
-        let written = file.write_all(text).and_then(|()| file.sync_all());
-        if let Err(error) = written.and_then(|()| fs::rename(&self.beside, &self.file)) {
-            let _ = remove(&self.beside);
-            return Err(error);
-        }
-        self.settle()
-    }
-
-    fn settle(&self) -> std::io::Result<()> {
-        File::open(self.file.parent().unwrap_or(Path::new("/")))?.sync_all()
     }
 }
 
@@ -145,16 +126,9 @@ impl Document {
     }
 }
 
-fn remove(file: &Path) -> std::io::Result<()> {
-    match fs::remove_file(file) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     use super::*;
 

@@ -316,7 +316,7 @@ fn a_line_without_an_end_costs_a_record_and_no_memory() {
     let read = node.read_all();
     assert_eq!(read.len(), 3);
     assert_eq!((read[0].len(), &read[1][..], &read[2][..]), (1024, "line 0", "line 1"));
-    assert!(node.reader.buffer.capacity() <= 2 * tail::CHUNK);
+    assert!(node.reader.buffer.capacity() <= 2 * super::super::tail::CHUNK);
 }
 
 #[test]
