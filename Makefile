@@ -52,7 +52,7 @@ sdk: target/senders/python/installed target/senders/node/installed target/sender
 
 peers: target/peers/otelcol/otelcol target/peers/rotel/installed ## build and get the collectors ours is compared with, once
 
-bench: engines peers ## what a row costs here, in our collector and in its peers; about half an hour
+bench: engines peers ## what a row costs here, in our collector with and without a spool and in its peers; the longest of all
 	cargo run --quiet --release --locked -p tests --bin bench -- --plot tests/bench/ingest.svg
 
 bench-operator: target/cluster ## what 1, 200 and 2,000 resources cost an API server; about a quarter of an hour

@@ -17,7 +17,7 @@
 //! - **Segments.** One is given back only when each of its positions is in a checkpoint ([`Saved`]), or was written down
 //!   once more in the commit before. So a checkpoint may come late, or not at all while its disk is full.
 //! - **Bounds.** A batch has positions of the files of 1,024 logs at most. Of positions that no checkpoint has, the spool
-//!   holds a quarter of a segment; beyond that the oldest are forgotten, which is a gap, and counted.
+//!   holds a quarter of a segment, and 4 MiB at most; beyond that the oldest are forgotten, which is a gap, and counted.
 //!
 //! What a place is, only its reader knows: to the spool it is bytes. Pure.
 
