@@ -207,6 +207,8 @@ impl Moved {
         };
         let agent = Collector::agent_with(&format!("http://{}", proxy.address), change).await.unwrap();
         send(&agent, rows, 0..100, ledger).await;
+        // A spool is empty before it counts what it was given, too.
+        stored(engine, 100).await;
         emptied(&agent).await;
         proxy.set(Wrong::ResetsAfterBody(1)).await.unwrap();
         send(&agent, rows, 100..1_000, ledger).await;

@@ -217,8 +217,11 @@ impl Worker {
             return;
         }
         self.next_look = now + LOOK_EVERY;
-        let looked = self.reader.look(now).map_err(|error| format!("{:#}", anyhow::Error::new(error)));
-        let reason = looked.err().unwrap_or_default();
+        let reason = match self.reader.look(now) {
+            Ok(0) => String::new(),
+            Ok(unread) => format!("{unread} folders of pods or containers cannot be read"),
+            Err(error) => format!("{:#}", anyhow::Error::new(error)),
+        };
         if !reason.is_empty() && reason != self.told {
             tracing::warn!(error = reason, "cannot look for container logs; trying again");
         }

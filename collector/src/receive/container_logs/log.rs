@@ -7,7 +7,6 @@
 
 use std::{
     collections::VecDeque,
-    io::{self, ErrorKind},
     time::{Duration, Instant},
 };
 
@@ -185,8 +184,8 @@ impl Log {
                     Err(error) => {
                         read.failures += 1;
                         tracing::debug!(pod = self.origin.pod, %error, "cannot read a container's log");
-                        if is_damage(&error) {
-                            tail.abandon_if_compressed();
+                        if tail.failed(&error, now) {
+                            tracing::warn!(pod = self.origin.pod, %error, "a compressed log is passed over");
                         }
                     }
                 }
@@ -268,11 +267,6 @@ impl Log {
             }
         }
     }
-}
-
-/// Whether a compressed text is broken, which does not mend; all else, such as too many open files, may pass.
-fn is_damage(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::UnexpectedEof)
 }
 
 /// Hands on every whole line of the buffer. Goes out how many bytes are used.

@@ -39,6 +39,7 @@ pub struct Metrics {
     failed_checkpoints: Counter,
     resumed: Counter,
     read_again: Counter,
+    unread: Gauge,
 }
 
 impl Metrics {
@@ -76,6 +77,8 @@ impl Metrics {
         own.register("resumed_batches", help, self.resumed.clone());
         let help = "Batches of an earlier process that were in its spool and are read again, because one before is not";
         own.register("read_again_batches", help, self.read_again.clone());
+        let help = "Folders of pods and containers that are there and could not be read at the last look";
+        own.register("unread_folders", help, self.unread.clone());
     }
 
     pub(super) fn resumed(&self, taken: u64, repeated: u64) {
@@ -87,6 +90,10 @@ impl Metrics {
         self.files.set(files as i64);
         self.open_files.set(open as i64);
         self.behind.set(i64::try_from(behind).unwrap_or(i64::MAX));
+    }
+
+    pub(super) fn unread(&self, folders: usize) {
+        self.unread.set(folders as i64);
     }
 
     pub(super) fn read(&self, read: &Read) {

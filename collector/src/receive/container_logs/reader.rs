@@ -113,9 +113,11 @@ impl Reader {
 
     /// Looks what files there are.
     ///
+    /// Goes out how many folders could not be read.
+    ///
     /// # Errors
     /// The folder of all pods cannot be read; what is known stays known.
-    pub(super) fn look(&mut self, now: Instant) -> std::io::Result<()> {
+    pub(super) fn look(&mut self, now: Instant) -> std::io::Result<usize> {
         let Looked { found, unread } = discover::files(&self.rules.folder, &self.rules.wanted)?;
         let mut by_log: BTreeMap<Key, Vec<Found>> = self.logs.keys().map(|key| (key.clone(), Vec::new())).collect();
         for found in found {
@@ -130,11 +132,12 @@ impl Reader {
         let tracked: usize = self.logs.values().map(|log| log.tails.len()).sum();
         let behind = self.logs.values().flat_map(|log| &log.tails).map(Tail::behind).sum();
         self.metrics.looked(tracked, self.open_files(), behind);
-        if self.has_looked && unread.is_empty() {
-            self.earlier = Vec::new();
+        self.metrics.unread(unread.len());
+        if self.has_looked {
+            self.earlier.retain(|entry| unread.iter().any(|folder| is_within(&entry.folder, folder)));
         }
         (self.has_looked, self.is_first) = (true, false);
-        Ok(())
+        Ok(unread.len())
     }
 
     fn update(&mut self, key: Key, found: Vec<Found>, now: Instant) {
@@ -278,14 +281,19 @@ fn is_within(container: &str, folder: &str) -> bool {
 }
 
 /// The position of an earlier process for this file: of the same inode, or else of one that began the same and is what
-/// this was compressed from. An inode alone may be that of another file by now.
+/// this was compressed from. An inode alone may be that of another file by now, and a compressed file may have no text to
+/// tell it by: then its name does.
 fn claim(entries: &mut Vec<Entry>, found: &Found) -> Option<Entry> {
     if entries.is_empty() {
         return None;
     }
     let folder = found.origin.folder();
     let begin = source::begin(found).unwrap_or_default();
-    let is_inode = |entry: &Entry| (entry.device, entry.inode) == (found.identity.device, found.identity.inode);
+    let is_known = |entry: &Entry| {
+        !found.part.is_compressed || entry.fingerprint.is_telling() || found.path.ends_with(&entry.file)
+    };
+    let is_inode =
+        |entry: &Entry| (entry.device, entry.inode) == (found.identity.device, found.identity.inode) && is_known(entry);
     let is_source = |entry: &Entry| entry.fingerprint.is_telling() && found.part.is_compressed;
     let means = |entry: &Entry| {
         (is_inode(entry) || is_source(entry)) && entry.folder == folder && entry.fingerprint.fits(&begin)

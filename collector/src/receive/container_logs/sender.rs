@@ -92,7 +92,9 @@ impl InOrder {
             if is_stopping {
                 self.give_up();
             } else {
-                self.group.iter().for_each(|_| self.metrics.repeated());
+                // What has no permit has not been sent yet.
+                let sent = self.group.iter().filter(|batch| batch.permit.is_some());
+                sent.for_each(|_| self.metrics.repeated());
             }
         }
     }

@@ -56,10 +56,14 @@ impl Source {
 
 /// The first bytes of a file's text.
 pub(super) fn begin(found: &Found) -> io::Result<Vec<u8>> {
-    let file = open(&found.path, found.identity)?;
+    begin_of(&found.path, found.identity, found.part.is_compressed)
+}
+
+pub(super) fn begin_of(path: &Path, identity: Identity, is_compressed: bool) -> io::Result<Vec<u8>> {
+    let file = open(path, identity)?;
     let mut begin = Vec::new();
     let limit = fingerprint::LONGEST as u64;
-    if found.part.is_compressed {
+    if is_compressed {
         MultiGzDecoder::new(BufReader::new(file)).take(limit).read_to_end(&mut begin)?;
     } else {
         file.take(limit).read_to_end(&mut begin)?;

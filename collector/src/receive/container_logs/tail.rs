@@ -5,9 +5,10 @@
 //! not know what a line is.
 
 use std::{
-    io::{self, Read},
+    io::{self, ErrorKind, Read},
     os::unix::fs::FileExt as _,
     path::PathBuf,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -16,12 +17,15 @@ use super::{
     discover::{Found, Identity},
     fingerprint::{self, Fingerprint},
     origin::Part,
-    source::{Source, begin, open, read_up_to},
+    source::{Source, begin, begin_of, open, read_up_to},
 };
 
 /// Bytes read at once. Runtimes cut lines at 16 KiB, which is 96 KiB where Docker escapes every letter; what is longer
 /// and has no end is no line.
 pub(super) const CHUNK: usize = 256 << 10;
+
+/// A compressed file that cannot be opened for so long is given up, so that what follows is read.
+const LONGEST_FAILURE: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub(super) struct Tail {
@@ -53,6 +57,8 @@ pub(super) struct Tail {
     stuck_at: Option<u64>,
     /// Within a line that is too long and begins here: dropped until it ends.
     pub(super) skipping: Option<u64>,
+    /// Since when it cannot be read.
+    failing: Option<Instant>,
     source: Option<Source>,
 }
 
@@ -76,6 +82,7 @@ impl Tail {
             is_at_end: false,
             stuck_at: None,
             skipping: None,
+            failing: None,
             source: None,
         }
     }
@@ -96,6 +103,8 @@ impl Tail {
     pub(super) fn skip_to_end(&mut self) {
         if self.part.is_compressed {
             self.is_at_end = true;
+            self.fingerprint = begin_of(&self.path, self.identity, true)
+                .map_or_else(|_| Fingerprint::default(), |begin| Fingerprint::of(&begin));
             return;
         }
         let from = self.length.saturating_sub(CHUNK as u64);
@@ -119,10 +128,17 @@ impl Tail {
         is_successor || is_same && self.is_still(found)
     }
 
-    /// Whether its inode still means it: that of a deleted file is given to the next one, unless it is held open.
+    /// Whether its inode still means it: that of a deleted file is given to the next one, unless it is held open. Where that
+    /// cannot be found out now, the name has to do; and it does for a compressed file, whose name nothing else gets.
     fn is_still(&self, found: &Found) -> bool {
-        let is_unchanged = found.path == self.path && found.length == self.length;
-        self.is_open() || is_unchanged || begin(found).is_ok_and(|begin| self.fingerprint.fits(&begin))
+        let is_named_so = found.path == self.path;
+        if self.is_open() || is_named_so && (self.part.is_compressed || found.length == self.length) {
+            return true;
+        }
+        match begin(found) {
+            Ok(begin) => (self.fingerprint.is_telling() || !self.part.is_compressed) && self.fingerprint.fits(&begin),
+            Err(error) => is_named_so && error.kind() != ErrorKind::NotFound,
+        }
     }
 
     /// Whether a compressed text that begins so is this one.
@@ -176,7 +192,7 @@ impl Tail {
     /// Holds it open, so that its inode stays its own: that of a file deleted unread would be another's, under a name
     /// that was this one's.
     pub(super) fn hold(&mut self) {
-        if self.source.is_none() && !self.part.is_compressed && !self.is_done() {
+        if self.source.is_none() && !self.part.is_compressed && !self.is_read() {
             self.source = self.open_source().ok();
         }
     }
@@ -187,6 +203,9 @@ impl Tail {
         if std::mem::replace(&mut self.is_missed, true) && !self.is_gone {
             self.is_gone = true;
             self.stuck_at = None;
+            if self.is_done() {
+                self.close();
+            }
         }
     }
 
@@ -240,8 +259,10 @@ impl Tail {
         self.source.is_some()
     }
 
+    /// Lets it go, to be opened again; but not what could not be: what was read and not used, or has no name any more.
     pub(super) fn close(&mut self) {
-        if !matches!(self.source, Some(Source::Gzip { .. })) {
+        let is_last_chance = self.is_missed && !self.is_read();
+        if !is_last_chance && !matches!(self.source, Some(Source::Gzip { .. })) {
             self.source = None;
         }
     }
@@ -306,6 +327,7 @@ impl Tail {
     /// So many bytes of the buffer are used. `is_end` is what [`Self::fill`] said.
     pub(super) fn used(&mut self, bytes: usize, buffer: &[u8], is_end: bool) {
         self.read += bytes as u64;
+        self.failing = None;
         self.stuck_at = (bytes == 0).then_some(self.length);
         let is_done = self.is_done();
         match &mut self.source {
@@ -323,11 +345,21 @@ impl Tail {
         }
     }
 
-    /// A compressed text that is damaged does not mend.
-    pub(super) fn abandon_if_compressed(&mut self) {
-        if self.part.is_compressed {
+    /// It could not be read. A compressed text that is damaged does not mend, and what follows waits for it: it is given up
+    /// then, and where it could not be opened for [`LONGEST_FAILURE`]. Goes out whether that was now.
+    pub(super) fn failed(&mut self, error: &io::Error, now: Instant) -> bool {
+        let since = *self.failing.get_or_insert(now);
+        let is_late = now.saturating_duration_since(since) >= LONGEST_FAILURE;
+        let is_over = self.part.is_compressed
+            && match error.kind() {
+                ErrorKind::NotFound => false,
+                ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::UnexpectedEof => true,
+                _ => is_late,
+            };
+        if is_over {
             self.abandon();
         }
+        is_over
     }
 
     fn abandon(&mut self) {

@@ -96,6 +96,53 @@ fn a_text_that_is_there_in_both_forms_is_read_once() {
 }
 
 #[test]
+fn a_compressed_file_on_the_inode_of_another_is_read() {
+    for is_running in [true, false] {
+        let mut node = Node::new(false);
+        let (first, second) = ("0.log.20261124-101500", "0.log.20261124-101600");
+        node.write(first, &lines(0..3));
+        node.compress(first);
+        node.write("0.log", "");
+        assert_eq!(node.read(), [] as [&str; 0], "it was there before anybody looked");
+        let instead = |node: &Node| {
+            node.write(second, &lines(3..6));
+            node.compress(second);
+            let content = fs::read(node.path(&format!("{second}.gz"))).unwrap();
+            node.delete(&format!("{second}.gz"));
+            node.rename(&format!("{first}.gz"), &format!("{second}.gz"));
+            fs::write(node.path(&format!("{second}.gz")), content).unwrap();
+        };
+        if is_running {
+            instead(&node);
+        } else {
+            node.restart(instead);
+        }
+        assert_eq!(node.read_all(), ["line 3", "line 4", "line 5"], "running: {is_running}");
+    }
+}
+
+#[test]
+fn files_of_a_folder_that_cannot_be_read_are_not_gone() {
+    let mut node = Node::new(true);
+    node.write("0.log", &lines(0..3));
+    assert_eq!(node.read().len(), 3);
+    node.answer_all();
+    // A link that leads to itself.
+    std::os::unix::fs::symlink(node.path("1.log"), node.path("1.log")).unwrap();
+    node.rename("0.log", "elsewhere");
+    for _ in 0..3 {
+        assert_eq!(node.reader.look(node.now).unwrap(), 1);
+    }
+    node.restart(|_| ());
+    for _ in 0..3 {
+        assert_eq!(node.reader.look(node.now).unwrap(), 1);
+    }
+    node.delete("1.log");
+    node.rename("elsewhere", "0.log");
+    assert_eq!(node.read_all(), [] as [&str; 0]);
+}
+
+#[test]
 fn a_file_that_was_seen_and_not_read_keeps_its_inode() {
     let mut node = Node::new(true);
     let rotated = "0.log.20261124-101500";
